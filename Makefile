@@ -1,0 +1,157 @@
+# The graph: each artefact and what it is made from. What an artefact means and how it is computed is in pipeline/.
+#
+# Two levels. "make all" sets up .venv and scans the inputs (pipeline/scan.py); the scan writes content lists and settings files that
+# change only when what they describe changed, and a folder of links without spaces, then calls this file again with LINKS for the
+# products. No rule looks at the raw files themselves: their dates lie.
+
+ifeq (,$(filter grouped-target,$(.FEATURES)))
+$(error GNU Make 4.3 or newer is needed and this is $(MAKE_VERSION): install it (Debian, Ubuntu: apt install make; macOS: brew install make, then type gmake))
+endif
+ifeq (,$(wildcard pipeline/bootstrap.py))
+$(error Type make in the folder of the repository, or make -C FOLDER)
+endif
+
+RAW ?= data/raw
+PROCESSED ?= data/processed
+MAPS ?= maps
+
+MAKEFLAGS += --no-builtin-rules --no-builtin-variables --no-print-directory
+PY := .venv/bin/python
+
+export PYTHONUTF8 := 1
+# The program runs from this folder, with its own libraries and their own projection data.
+unexport PROJ_DATA PROJ_LIB GDAL_DATA PYTHONPATH PYTHONHOME PYTHONSAFEPATH PYTHONSTARTUP PYTHONWARNINGS
+
+# Atomic writes leave no half-made target behind, even after SIGKILL, so .DELETE_ON_ERROR is needless; it would even harm:
+# rejected.csv must survive the failure that it explains.
+
+ifndef LINKS
+# ---------------------------------------------------------------- level 1: what people type
+
+quote = '$(subst ','\'',$1)'
+FOLDERS = --raw $(call quote,$(RAW)) --processed $(call quote,$(PROCESSED)) --maps $(call quote,$(MAPS))
+JOBS = $(if $(filter -j% --jobs%,$(MAKEFLAGS)),,-j2)
+
+.PHONY: help all test lint format clean distclean bench reference-survey test-peers set-up
+.DEFAULT_GOAL := help
+
+help: ## list these targets
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/make \1\t\2/p' Makefile | expand -t 24
+	@echo 'Variables: RAW=$(RAW) PROCESSED=$(PROCESSED) MAPS=$(MAPS) (another assessment: a folder laid out like data/raw)'
+
+all: set-up ## raw cores and bathymetry to grades, tonnages and maps (open maps/index.html)
+	+@$(PY) -m pipeline scan $(FOLDERS) -- $(MAKE) $(JOBS) products
+
+test: set-up ## every test, also in a browser (BROWSER=skip: install none)
+	@$(PY) tests/browser.py
+	@$(PY) -m pytest $(PYTEST_ARGS)
+
+lint: set-up ## style and types
+	@$(PY) -m ruff check .
+	@$(PY) -m ruff format --check .
+	@$(PY) -m mypy
+
+format: set-up ## mend what can be mended by machine
+	@$(PY) -m ruff check --fix .
+	@$(PY) -m ruff format .
+
+# Only what the build made is removed, and only from folders that a build has used.
+clean: ## remove products and caches, keep .venv and all data
+	@p=$(call quote,$(PROCESSED)) m=$(call quote,$(MAPS)); \
+	if [ -d "$$p/.lists" ]; then \
+	    rm -rf -- "$$p"/.lists "$$p"/.settings "$$p"/.partial-* "$$m"/.partial-*; \
+	    rm -f -- "$$p"/*.parquet "$$p"/*.tif "$$p"/*.csv "$$p"/*.json "$$p"/*.nc "$$m"/index.html "$$m"/report.html "$$m"/grade_*.html; \
+	    rmdir -- "$$p" "$$m" 2>/dev/null || :; \
+	fi
+	@rm -rf .cache .pytest_cache .ruff_cache .mypy_cache .hypothesis build *.egg-info
+	@find pipeline tests -name __pycache__ -prune -exec rm -rf {} +
+
+distclean: clean ## also remove .venv
+	@rm -rf .venv .venv-peers
+
+bench: set-up ## time and memory of a build from nothing
+	@$(PY) tests/bench.py
+
+reference-survey: set-up ## write the synthetic survey that ships, and its truth, into RAW
+	@$(PY) -m pipeline reference-survey --raw $(call quote,$(RAW))
+
+test-peers: set-up ## compare with other kriging programs (own environment)
+	@$(PY) pipeline/bootstrap.py --peers
+	@if [ -d tests/peers ]; then $(PY) -m pytest -m peers tests/peers; else echo 'no comparison with peers is written yet'; fi
+
+# The newest Python that has all it needs; a Python too old is let through so that bootstrap.py can say what to install.
+set-up:
+	+@if ! $(PY) -I pipeline/bootstrap.py --check 2>/dev/null; then \
+	    for needs in 'import sys, venv, ensurepip' 'import sys'; do \
+	        for python in $(PYTHON) python3.14 python3.13 python3.12 python3.11 python3; do \
+	            if $$python -c "$$needs; sys.exit(sys.version_info < (3, 11))" >/dev/null 2>&1; then \
+	                exec $$python pipeline/bootstrap.py; \
+	            fi; \
+	        done; \
+	    done; \
+	    if command -v python3 >/dev/null; then exec python3 pipeline/bootstrap.py; fi; \
+	    echo 'set-up: Python 3.11 or newer is needed: install python3 (Debian, Ubuntu: apt install python3 python3-venv)' >&2; exit 2; \
+	fi
+
+else
+# ---------------------------------------------------------------- level 2: the products
+
+P := $(LINKS)/processed
+M := $(LINKS)/maps
+L := $P/.lists
+S := $P/.settings
+
+include $S/elements.mk
+
+GRADES := $(ELEMENTS:%=$P/grade_%.tif)
+VARIOGRAMS := $(patsubst %,$P/variogram_%.json,$(ELEMENTS) density)
+PAGES := $(ELEMENTS:%=$M/grade_%.html)
+SETTINGS := $(patsubst %,$S/%.json,assessment region grid elements density cutoffs simulation intake composites variogram grade tonnage maps)
+PRODUCTS := $P/samples.parquet $P/rejected.csv $P/seafloor.tif $P/composites.parquet $(VARIOGRAMS) $P/density.tif $(GRADES) \
+            $P/tonnage.csv $P/block_model.nc $P/provenance.json $(PAGES) $M/index.html
+
+# $(call run,STAGE) hands a stage all prerequisites but the list of its own program; the stage knows each by its name.
+run = @$(PY) -m pipeline $1 $(filter-out $L/program_%,$^) --raw $(LINKS)/raw --out $(or $2,$@)
+
+.PHONY: products
+products: $(PRODUCTS)
+
+$P/samples.parquet $P/rejected.csv &: $L/cores.json $L/bathymetry.json $(patsubst %,$S/%.json,intake elements region) $L/program_samples.json
+	$(call run,samples,$P/samples.parquet)
+
+$P/seafloor.tif: $L/bathymetry.json $L/domains.json $(patsubst %,$S/%.json,region grid) $L/program_seafloor.json
+	$(call run,seafloor)
+
+$P/composites.parquet: $P/samples.parquet $P/seafloor.tif $(patsubst %,$S/%.json,grid elements density composites) $L/program_composites.json
+	$(call run,composites)
+
+$(VARIOGRAMS): $P/variogram_%.json: $P/composites.parquet $P/seafloor.tif $S/variogram.json $L/program_variogram.json
+	$(call run,variogram)
+
+$P/density.tif: $P/composites.parquet $P/variogram_density.json $P/seafloor.tif $(patsubst %,$S/%.json,grade density) $L/program_density.json
+	$(call run,density)
+
+$(GRADES): $P/grade_%.tif: $P/composites.parquet $P/variogram_%.json $P/variogram_density.json $P/density.tif $P/seafloor.tif $S/grade.json \
+                           $L/program_grade.json
+	$(call run,grade)
+
+$P/tonnage.csv: $P/composites.parquet $(VARIOGRAMS) $P/density.tif $(GRADES) $P/seafloor.tif \
+                $(patsubst %,$S/%.json,cutoffs density grade elements tonnage) $L/program_tonnage.json
+	$(call run,tonnage)
+
+$P/block_model.nc: $P/seafloor.tif $P/density.tif $(GRADES) $L/program_block_model.json
+	$(call run,block_model)
+
+$P/provenance.json: $P/tonnage.csv $P/samples.parquet $(patsubst %,$L/%.json,cores bathymetry domains published) $(SETTINGS) \
+                    $L/program_provenance.json
+	$(call run,provenance)
+
+$(PAGES): $M/grade_%.html: $P/grade_%.tif $P/density.tif $P/seafloor.tif $P/samples.parquet $P/composites.parquet $P/tonnage.csv \
+                           $L/bathymetry.json $L/published.json $(patsubst %,$S/%.json,maps assessment cutoffs) $L/program_map.json
+	$(call run,map)
+
+$M/index.html: $P/tonnage.csv $P/samples.parquet $P/seafloor.tif $P/composites.parquet $(VARIOGRAMS) $L/truth.json $L/published.json \
+               $(patsubst %,$S/%.json,maps assessment elements) $P/provenance.json $L/program_index.json
+	$(call run,index)
+
+endif

@@ -1,0 +1,130 @@
+"""Command line: arguments, exit codes and progress, nothing else.
+
+``python -m pipeline STAGE INPUT... --out OUTPUT`` reads each input into the parameter of the stage whose type claims the file's name.
+"""
+
+import signal
+import sys
+from pathlib import Path
+from types import FrameType, ModuleType
+from typing import Any, get_args, get_origin
+
+from pipeline.errors import ArtefactError, PipelineError, RowsRefused
+
+STAGES = sorted(path.stem for path in (Path(__file__).parent / "stages").glob("*.py") if path.stem != "__init__")
+
+
+def main(argv: list[str]) -> int:
+    """Run one command and return its exit code: 2 for what a user can cure, a traceback for our own bugs."""
+    signal.signal(signal.SIGTERM, _stop)
+    try:
+        if argv[:1] == ["scan"]:
+            # Standard library only: a build with nothing to do must not wait for imports.
+            from pipeline.scan import main as scan
+
+            return scan(argv[1:])
+        return _typer(argv)
+    except PipelineError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+
+
+def _stop(_signal: int, _frame: FrameType | None) -> None:
+    raise SystemExit(143)
+
+
+def _typer(argv: list[str]) -> int:
+    """The commands that people and Make call."""
+    from typing import Annotated
+
+    import typer
+
+    app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help="Seabed rare-earth assessment.")
+    inputs = Annotated[list[Path], typer.Argument(help="Artefacts, lists of raw files and settings, in any order")]
+    output = Annotated[Path, typer.Option("--out", help="File to make; its name says which artefact and which element")]
+    raw_folder = Annotated[Path | None, typer.Option("--raw", help="Folder RAW that lists of raw files refer to")]
+
+    def stage_command(name: str) -> None:
+        @app.command(name, help=f"Make an artefact of the stage {name}.")
+        def command(files: inputs, out: output, raw: raw_folder = None) -> None:
+            run_stage(name, files, out, raw)
+
+    for name in STAGES:
+        stage_command(name)
+
+    @app.command("reference-survey", help="Write the synthetic reference survey and its truth into RAW.")
+    def reference_survey(raw: Annotated[Path, typer.Option("--raw", help="Folder RAW")] = Path("data/raw")) -> None:
+        from pipeline.reference_survey import write
+
+        for path in write(raw):
+            print(f"wrote {path}")
+
+    result = app(argv, standalone_mode=False, prog_name="python -m pipeline")
+    return int(result or 0)
+
+
+def run_stage(name: str, files: list[Path], out: Path, raw: Path | None) -> None:
+    """Read the inputs of a stage, run it, write its artefact, and print what it says and how long it took."""
+    import importlib
+    from time import perf_counter
+
+    from threadpoolctl import threadpool_limits
+
+    started = perf_counter()
+    module = importlib.import_module(f"pipeline.stages.{name}")
+    # A Cholesky solve differs in its last bits with the number of BLAS threads: one thread, the same bytes everywhere.
+    with threadpool_limits(limits=1, user_api="blas"):
+        try:
+            artefact = module.run(**_arguments(module, files, out, raw))
+        except RowsRefused as error:
+            _write_refused(error, out.parent)
+            raise
+        artefact.write(out)
+    for warning in getattr(artefact, "warnings", ()):
+        print(f"  note: {warning}")
+    print(f"{name:<12} {out.name:<26} {perf_counter() - started:5.1f} s", flush=True)
+
+
+def _arguments(module: ModuleType, files: list[Path], out: Path, raw: Path | None) -> dict[str, Any]:
+    """Each file goes to the parameter whose type claims its name; several of one type are a list, sorted by name."""
+    from typing import get_type_hints
+
+    from pipeline.artefacts import Subject
+    from pipeline.config import Section, read_section
+
+    arguments: dict[str, Any] = {}
+    claimed: set[Path] = set()
+    for parameter, hint in get_type_hints(module.run).items():
+        if parameter == "return":
+            continue
+        several = get_origin(hint) is list
+        kind = get_args(hint)[0] if several else hint
+        if kind is Subject:
+            arguments[parameter] = Subject(out.stem.partition("_")[2])
+            continue
+        if issubclass(kind, Section):
+            mine = [path for path in files if path.parent.name == ".settings" and (kind is Section or path.stem == kind.section)]
+            values = [read_section(path) for path in sorted(mine)]
+        else:
+            mine = [path for path in files if kind.matches(path)]
+            values = [kind.read(path, raw) for path in sorted(mine)]
+        claimed.update(mine)
+        if not values or (len(values) > 1 and not several):
+            raise ArtefactError(f"stage {module.__name__.rpartition('.')[2]} needs {'one' if values else 'a'} {kind.__name__} for {parameter}, got {len(values)}")
+        arguments[parameter] = values if several else values[0]
+    unclaimed = sorted(set(files) - claimed)
+    if unclaimed:
+        raise ArtefactError(f"stage {module.__name__.rpartition('.')[2]} has no use for {', '.join(path.name for path in unclaimed)}")
+    return arguments
+
+
+def _write_refused(error: RowsRefused, processed: Path) -> None:
+    import pandas as pd
+
+    from pipeline.artefacts import REJECTED_COLUMNS, write_rejected
+
+    write_rejected(pd.DataFrame(error.refused, columns=list(REJECTED_COLUMNS)), processed)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,631 @@
+"""The artefacts of an assessment: the only place that knows file names, columns, bands and tags.
+
+Each type says which file names are its own (``matches``) and how to read and write them. The stages say what the artefacts mean.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+import numpy as np
+
+from pipeline.errors import ArtefactError
+from pipeline.files import atomic_path, sha256_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import geopandas as gpd
+    import pandas as pd
+    import xarray as xr
+    from numpy.typing import NDArray
+
+    from pipeline.geostatistics.covariance import CovarianceModel
+    from pipeline.grid import Grid, Layers
+
+    Array = NDArray[np.float64]
+
+DENSITY = "density"
+"""Name of the density among the variograms, where elements have their symbols."""
+
+REJECTED_COLUMNS = ("file", "row", "column", "value", "reason")
+TONNAGE_COLUMNS = ("element", "region", "cutoff_ppm", "statistic", "area_km2", "dry_mud_t", "grade_ppm", "metal_t", "oxide_t", "data_kind")
+
+
+@dataclass(frozen=True)
+class Marks:
+    """What must stay visible in every product: where the data come from, and whether rows were left out.
+
+    Parameters
+    ----------
+    data_kind : str
+        ``measured``, ``synthetic`` or ``partly synthetic``.
+    rows_left_out : int
+        Refused rows that the settings allowed to be left out.
+    """
+
+    data_kind: str
+    rows_left_out: int = 0
+
+    @property
+    def is_synthetic(self) -> bool:
+        """Whether any sample is synthetic."""
+        return self.data_kind != "measured"
+
+    def text(self) -> str:
+        """One phrase for tables."""
+        return self.data_kind + (f"; {self.rows_left_out} refused rows left out" if self.rows_left_out else "")
+
+    def tags(self) -> dict[str, str]:
+        """Tags for rasters and other files."""
+        return {"data_kind": self.data_kind, "rows_left_out": str(self.rows_left_out)}
+
+    @classmethod
+    def from_tags(cls, tags: Mapping[str, Any]) -> Self:
+        """Read back what :meth:`tags` made."""
+        return cls(str(tags["data_kind"]), int(tags["rows_left_out"]))
+
+
+@dataclass(frozen=True)
+class RawFiles:
+    """Raw files with their content hashes: the only way by which raw data enter.
+
+    Parameters
+    ----------
+    raw : Path
+        The folder RAW.
+    hashes : dict of str to str
+        sha256 by path relative to RAW.
+    """
+
+    name: ClassVar[str]
+    raw: Path
+    hashes: dict[str, str]
+
+    @classmethod
+    def matches(cls, path: Path) -> bool:
+        """Whether the file is this list."""
+        return path.parent.name == ".lists" and path.name == f"{cls.name}.json"
+
+    @classmethod
+    def read(cls, path: Path, raw: Path | None) -> Self:
+        """Read the list; files are looked up below ``raw``."""
+        if raw is None:
+            raise ArtefactError(f"{path.name} lists raw files; say where they are with --raw")
+        return cls(raw, json.loads(path.read_text(encoding="utf-8"))["files"])
+
+    def paths(self, *suffixes: str) -> list[tuple[str, Path]]:
+        """Relative name and full path of the listed files that end in one of the suffixes, sorted by name."""
+        return [(name, self.raw / name) for name in sorted(self.hashes) if name.lower().endswith(suffixes)]
+
+    def verified(self, name: str) -> Path:
+        """Full path of a listed file whose content is still what was listed."""
+        path = self.raw / name
+        if not path.is_file() or sha256_of(path) != self.hashes[name]:
+            raise ArtefactError(f"{name} changed while the build was running. Run make all again.")
+        return path
+
+
+class CoreFiles(RawFiles):
+    """Core tables and the notes beside them."""
+
+    name = "cores"
+
+
+class BathymetryFiles(RawFiles):
+    """Bathymetry grids and the notes beside them."""
+
+    name = "bathymetry"
+
+
+class DomainFiles(RawFiles):
+    """Domain polygons."""
+
+    name = "domains"
+
+
+class PublishedFiles(RawFiles):
+    """Published figures."""
+
+    name = "published"
+
+
+class TruthFiles(RawFiles):
+    """Truth of a reference survey; no estimating stage takes this type."""
+
+    name = "truth"
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Accepted intervals and refused rows.
+
+    Parameters
+    ----------
+    frame : GeoDataFrame
+        One row per accepted interval: the flat sample columns, ``source_file``, ``source_row``, ``conversions``, ``data_kind``; WGS 84 points.
+    rejected : DataFrame
+        ``file, row, column, value, reason`` of every refused row.
+    marks : Marks
+    warnings : tuple of str
+        What a reader should know although nothing was refused.
+    """
+
+    frame: gpd.GeoDataFrame
+    rejected: pd.DataFrame
+    marks: Marks
+    warnings: tuple[str, ...] = ()
+
+    @classmethod
+    def matches(cls, path: Path) -> bool:
+        """Whether the file is this artefact."""
+        return path.name == "samples.parquet"
+
+    @classmethod
+    def read(cls, path: Path, _raw: Path | None = None) -> Self:
+        """Read the accepted intervals and, from beside them, the refused rows."""
+        import pandas as pd
+
+        frame, notes = _read_geoparquet(path)
+        rejected = pd.read_csv(path.with_name("rejected.csv"), dtype=str, keep_default_na=False)
+        return cls(frame, rejected, Marks.from_tags(notes), tuple(notes.get("warnings", ())))
+
+    def write(self, out: Path) -> None:
+        """Write ``samples.parquet``, and ``rejected.csv`` beside it."""
+        _write_csv(self.rejected, out.with_name("rejected.csv"))
+        _write_geoparquet(self.frame, out, {**self.marks.tags(), "warnings": list(self.warnings)})
+
+
+def write_rejected(rejected: pd.DataFrame, processed: Path) -> None:
+    """Write ``rejected.csv`` alone: the one file that a refused survey replaces."""
+    _write_csv(rejected, processed / "rejected.csv")
+
+
+@dataclass(frozen=True)
+class Seafloor:
+    """The grid with depth, slope and the share of each cell inside the region.
+
+    Parameters
+    ----------
+    grid, layers
+        Frame of everything estimated.
+    depth_m, slope_deg, region_share : (rows, columns) arrays
+        Water depth (positive down), slope from the native bathymetry, share of area inside the region; NaN where no bathymetry is.
+    source : str
+        Files and resolutions behind the depths.
+    source_resolution_m : float
+        Coarsest node spacing used inside the region.
+    """
+
+    grid: Grid
+    layers: Layers
+    depth_m: Array
+    slope_deg: Array
+    region_share: Array
+    source: str
+    source_resolution_m: float
+
+    @classmethod
+    def matches(cls, path: Path) -> bool:
+        """Whether the file is this artefact."""
+        return path.name == "seafloor.tif"
+
+    @classmethod
+    def read(cls, path: Path, _raw: Path | None = None) -> Self:
+        """Read the raster."""
+        grid, bands, tags = _read_raster(path)
+        depth_m, slope_deg, region_share = (bands[name] for name in ("depth_m", "slope_deg", "region_share"))
+        return cls(grid, _layers_from(tags), depth_m, slope_deg, region_share, tags["source"], float(tags["source_resolution_m"]))
+
+    def write(self, out: Path) -> None:
+        """Write ``seafloor.tif``."""
+        bands = {"depth_m": self.depth_m, "slope_deg": self.slope_deg, "region_share": self.region_share}
+        tags = {**_layer_tags(self.layers), "source": self.source, "source_resolution_m": f"{self.source_resolution_m:.6g}"}
+        _write_raster(out, self.grid, bands, tags)
+
+
+@dataclass(frozen=True)
+class Composites:
+    """One row per core and layer.
+
+    Parameters
+    ----------
+    frame : GeoDataFrame
+        ``core_id, layer, top_m, bottom_m``; per element ``<e>_ppm`` (weighted by length x density), ``<e>_g_m3`` (accumulation: grade x density
+        averaged by length) and ``<e>_sampled_share``; ``dry_bulk_density_t_m3``, ``density_supplied_share`` (share of the sampled length whose density
+        comes from the settings' rule), ``sampled_share``, ``declustering_weight`` (sums to 1 in a layer); WGS 84 points.
+    layers : Layers
+    density_source : str
+        ``measured``, ``prior`` or ``measured, gaps supplied``.
+    marks : Marks
+    """
+
+    frame: gpd.GeoDataFrame
+    layers: Layers
+    elements: tuple[str, ...]
+    density_source: str
+    marks: Marks
+
+    @classmethod
+    def matches(cls, path: Path) -> bool:
+        """Whether the file is this artefact."""
+        return path.name == "composites.parquet"
+
+    @classmethod
+    def read(cls, path: Path, _raw: Path | None = None) -> Self:
+        """Read the table."""
+        frame, notes = _read_geoparquet(path)
+        return cls(frame, _layers_from(notes), tuple(notes["elements"]), notes["density_source"], Marks.from_tags(notes))
+
+    def write(self, out: Path) -> None:
+        """Write ``composites.parquet``."""
+        notes = {**_layer_tags(self.layers), **self.marks.tags(), "elements": list(self.elements), "density_source": self.density_source}
+        _write_geoparquet(self.frame, out, notes)
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What a stage that runs once per variable is about: an element's symbol, or ``density``; taken from the name of the output."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class Variogram:
+    """Experimental variogram, fitted model, and the layer statistics it refers to.
+
+    Parameters
+    ----------
+    subject : str
+        Element, or ``density``.
+    model : CovarianceModel or None
+        Model of the standardised layer residuals; ``None`` where a constant prior takes the place of data.
+    layer_mean, layer_sd : (layers,) arrays
+        Declustered mean and smoothed spread per layer, g/m³ for elements, t/m³ for density; NaN where a layer has no data.
+    layer_pool : (layers,) int array
+        Layers with the same number share one unknown mean; -1 where a layer cannot be estimated.
+    experimental : list of dict
+        ``direction`` (``vertical`` or ``horizontal``), ``lag_m``, ``semivariance``, ``pairs``.
+    fit : dict
+        How it was fitted, bounds touched, warnings.
+    """
+
+    subject: str
+    model: CovarianceModel | None
+    layer_mean: Array
+    layer_sd: Array
+    layer_pool: NDArray[np.int64]
+    experimental: list[dict[str, Any]]
+    fit: dict[str, Any]
+    marks: Marks
+
+    @classmethod
+    def matches(cls, path: Path) -> bool:
+        """Whether the file is this artefact."""
+        return re.fullmatch(r"variogram_\w+\.json", path.name) is not None
+
+    @classmethod
+    def read(cls, path: Path, _raw: Path | None = None) -> Self:
+        """Read the JSON."""
+        from pipeline.geostatistics.covariance import CovarianceModel
+
+        content = json.loads(path.read_text(encoding="utf-8"))
+        model = CovarianceModel.from_dict(content["model"]) if content["model"] is not None else None
+        mean, sd = (np.array([np.nan if value is None else value for value in content[key]]) for key in ("layer_mean", "layer_sd"))
+        pool = np.array(content["layer_pool"], dtype=np.int64)
+        return cls(content["subject"], model, mean, sd, pool, content["experimental"], content["fit"], Marks.from_tags(content))
+
+    def write(self, out: Path) -> None:
+        """Write ``variogram_<subject>.json``."""
+        content = {
+            **self.marks.tags(),
+            "subject": self.subject,
+            "unit": "t/m3" if self.subject == DENSITY else "g/m3",
+            "model": self.model.to_dict() if self.model is not None else None,
+            "layer_mean": _numbers(self.layer_mean),
+            "layer_sd": _numbers(self.layer_sd),
+            "layer_pool": self.layer_pool.tolist(),
+            "experimental": self.experimental,
+            "fit": self.fit,
+        }
+        _write_json(content, out)
+
+
+@dataclass(frozen=True)
+class Density:
+    """Dry bulk density of the blocks.
+
+    Parameters
+    ----------
+    column_t_m3, column_sd_t_m3 : (rows, columns) arrays
+        Mean over the assessed interval and its standard deviation.
+    layer_t_m3, layer_sd_t_m3 : (layers, rows, columns) arrays
+    source : str
+        As in :class:`Composites`.
+    """
+
+    grid: Grid
+    layers: Layers
+    column_t_m3: Array
+    column_sd_t_m3: Array
+    layer_t_m3: Array
+    layer_sd_t_m3: Array
+    source: str
+    marks: Marks
+
+    @classmethod
+    def matches(cls, path: Path) -> bool:
+        """Whether the file is this artefact."""
+        return path.name == "density.tif"
+
+    @classmethod
+    def read(cls, path: Path, _raw: Path | None = None) -> Self:
+        """Read the raster."""
+        grid, bands, tags = _read_raster(path)
+        layers, values = _layers_from(tags), list(bands.values())
+        return cls(grid, layers, values[0], values[1], np.array(values[2::2]), np.array(values[3::2]), tags["source"], Marks.from_tags(tags))
+
+    def write(self, out: Path) -> None:
+        """Write ``density.tif``."""
+        bands = {"dry_bulk_density_t_m3": self.column_t_m3, "dry_bulk_density_sd_t_m3": self.column_sd_t_m3}
+        for layer in range(self.layers.count):
+            label = self.layers.label(layer)
+            bands[f"dry_bulk_density_t_m3 {label}"] = self.layer_t_m3[layer]
+            bands[f"dry_bulk_density_sd_t_m3 {label}"] = self.layer_sd_t_m3[layer]
+        _write_raster(out, self.grid, bands, {**_layer_tags(self.layers), **self.marks.tags(), "source": self.source})
+
+
+@dataclass(frozen=True)
+class Grade:
+    """Grade of one element in the blocks, at block support.
+
+    Parameters
+    ----------
+    mean_ppm, sd_ppm : (rows, columns) arrays
+        Mass-weighted mean over the assessed interval; its standard deviation includes the covariance between layers.
+    layer_ppm, layer_sd_ppm : (layers, rows, columns) arrays
+    slope_of_regression : (rows, columns) array
+        Of the column's accumulation: 1 where the estimate is conditionally unbiased.
+    """
+
+    element: str
+    grid: Grid
+    layers: Layers
+    mean_ppm: Array
+    sd_ppm: Array
+    layer_ppm: Array
+    layer_sd_ppm: Array
+    slope_of_regression: Array
+    marks: Marks
+
+    @classmethod
+    def matches(cls, path: Path) -> bool:
+        """Whether the file is this artefact."""
+        return re.fullmatch(r"grade_\w+\.tif", path.name) is not None
+
+    @classmethod
+    def read(cls, path: Path, _raw: Path | None = None) -> Self:
+        """Read the raster."""
+        grid, bands, tags = _read_raster(path)
+        values, layers = list(bands.values()), _layers_from(tags)
+        pairs = values[2 : 2 + 2 * layers.count]
+        slope = bands["slope_of_regression"]
+        return cls(tags["element"], grid, layers, values[0], values[1], np.array(pairs[::2]), np.array(pairs[1::2]), slope, Marks.from_tags(tags))
+
+    def write(self, out: Path) -> None:
+        """Write ``grade_<element>.tif``."""
+        bands = {f"{self.element}_ppm": self.mean_ppm, f"{self.element}_sd_ppm": self.sd_ppm}
+        for layer in range(self.layers.count):
+            label = self.layers.label(layer)
+            bands[f"{self.element}_ppm {label}"] = self.layer_ppm[layer]
+            bands[f"{self.element}_sd_ppm {label}"] = self.layer_sd_ppm[layer]
+        bands["slope_of_regression"] = self.slope_of_regression
+        _write_raster(out, self.grid, bands, {**_layer_tags(self.layers), **self.marks.tags(), "element": self.element})
+
+
+@dataclass(frozen=True)
+class Tonnage:
+    """Tonnage table: columns as in ``TONNAGE_COLUMNS``, one row per element, region, cut-off and statistic."""
+
+    frame: pd.DataFrame
+
+    @classmethod
+    def matches(cls, path: Path) -> bool:
+        """Whether the file is this artefact."""
+        return path.name == "tonnage.csv"
+
+    @classmethod
+    def read(cls, path: Path, _raw: Path | None = None) -> Self:
+        """Read the table."""
+        import pandas as pd
+
+        return cls(pd.read_csv(path, keep_default_na=False, na_values=[""]))
+
+    def write(self, out: Path) -> None:
+        """Write ``tonnage.csv``."""
+        _write_csv(self.frame.loc[:, list(TONNAGE_COLUMNS)], out)
+
+
+@dataclass(frozen=True)
+class BlockModel:
+    """All elements and layers in one CF data set."""
+
+    dataset: xr.Dataset
+
+    @classmethod
+    def matches(cls, path: Path) -> bool:
+        """Whether the file is this artefact."""
+        return path.name == "block_model.nc"
+
+    @classmethod
+    def read(cls, path: Path, _raw: Path | None = None) -> Self:
+        """Read the data set."""
+        import xarray as xr
+
+        with xr.open_dataset(path, engine="h5netcdf", decode_coords="all") as dataset:
+            return cls(dataset.load())
+
+    def write(self, out: Path) -> None:
+        """Write ``block_model.nc``."""
+        encoding: dict[str, dict[str, Any]] = {}
+        for name, variable in self.dataset.data_vars.items():
+            if variable.ndim:
+                # The encoding must name the grid mapping: to_netcdf drops it from attributes.
+                encoding[str(name)] = {"zlib": True, "complevel": 4, "dtype": "float32", "_FillValue": np.float32(np.nan), "grid_mapping": "crs"}
+        with atomic_path(out) as temporary:
+            self.dataset.to_netcdf(temporary, engine="h5netcdf", encoding=encoding)
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Where the published numbers come from."""
+
+    content: dict[str, Any]
+
+    @classmethod
+    def matches(cls, path: Path) -> bool:
+        """Whether the file is this artefact."""
+        return path.name == "provenance.json"
+
+    @classmethod
+    def read(cls, path: Path, _raw: Path | None = None) -> Self:
+        """Read the JSON."""
+        return cls(json.loads(path.read_text(encoding="utf-8")))
+
+    def write(self, out: Path) -> None:
+        """Write ``provenance.json``."""
+        _write_json(self.content, out)
+
+
+@dataclass(frozen=True)
+class Page:
+    """A finished HTML page that needs nothing outside itself."""
+
+    html: str
+    warnings: tuple[str, ...] = field(default=(), compare=False)
+
+    @classmethod
+    def matches(cls, path: Path) -> bool:
+        """Whether the file is this artefact."""
+        return path.suffix == ".html"
+
+    @classmethod
+    def read(cls, path: Path, _raw: Path | None = None) -> Self:
+        """Read the page."""
+        return cls(path.read_text(encoding="utf-8"))
+
+    def write(self, out: Path) -> None:
+        """Write the page."""
+        with atomic_path(out) as temporary:
+            temporary.write_text(self.html, encoding="utf-8", newline="\n")
+
+
+def _layer_tags(layers: Layers) -> dict[str, str]:
+    return {"layers_top_m": repr(layers.top_m), "layers_bottom_m": repr(layers.bottom_m), "layers_layer_m": repr(layers.layer_m)}
+
+
+def _layers_from(tags: Mapping[str, Any]) -> Layers:
+    from pipeline.grid import Layers
+
+    return Layers(float(tags["layers_top_m"]), float(tags["layers_bottom_m"]), float(tags["layers_layer_m"]))
+
+
+def _numbers(values: Sequence[float] | Array) -> list[float | None]:
+    """JSON has no NaN."""
+    return [float(value) if np.isfinite(value) else None for value in values]
+
+
+def _write_json(content: Any, out: Path) -> None:
+    with atomic_path(out) as temporary:
+        temporary.write_text(json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8", newline="\n")
+
+
+def _write_csv(frame: pd.DataFrame, out: Path) -> None:
+    with atomic_path(out) as temporary:
+        frame.to_csv(temporary, index=False, encoding="utf-8", lineterminator="\n", float_format="%.10g")
+
+
+_NOTES = b"assessment"
+
+
+def _write_geoparquet(frame: gpd.GeoDataFrame, out: Path, notes: dict[str, Any]) -> None:
+    """GeoParquet with our own notes in the file's metadata, next to the standard ``geo`` entry."""
+    import io
+
+    import pyarrow.parquet as pq
+
+    # Through geopandas' public writer first, so that the standard metadata are its own.
+    buffer = io.BytesIO()
+    frame.to_parquet(buffer, index=False)
+    table = pq.read_table(buffer)
+    table = table.replace_schema_metadata({**(table.schema.metadata or {}), _NOTES: json.dumps(notes, sort_keys=True).encode()})
+    with atomic_path(out) as temporary:
+        pq.write_table(table, temporary, compression="zstd")
+
+
+def _read_geoparquet(path: Path) -> tuple[gpd.GeoDataFrame, dict[str, Any]]:
+    import geopandas as gpd
+    import pyarrow.parquet as pq
+
+    try:
+        notes = json.loads(pq.read_schema(path).metadata[_NOTES])
+        return gpd.read_parquet(path), notes
+    except (KeyError, OSError, ValueError) as error:
+        raise ArtefactError(f"{path.name} is not readable ({error}). Delete it and run make all.") from None
+
+
+def _write_raster(out: Path, grid: Grid, bands: dict[str, Array], tags: dict[str, str]) -> None:
+    """Cloud-optimised GeoTIFF, float32, NaN where unknown; the unit is the last word of a band's name and stands in its unit tag."""
+    import rasterio
+    from rasterio.crs import CRS as RasterioCRS
+
+    profile = {
+        "driver": "COG",
+        "dtype": "float32",
+        "count": len(bands),
+        "height": grid.shape[0],
+        "width": grid.shape[1],
+        "crs": RasterioCRS.from_wkt(grid.crs.to_wkt()),
+        "transform": grid.transform,
+        "nodata": np.nan,
+        "compress": "DEFLATE",
+        "predictor": "YES",
+        "overviews": "NONE",
+        "interleave": "PIXEL",
+        "num_threads": 1,
+    }
+    with atomic_path(out) as temporary, rasterio.open(temporary, "w", **profile) as raster:
+        for number, (name, values) in enumerate(bands.items(), start=1):
+            raster.write(values.astype(np.float32), number)
+            raster.set_band_description(number, name)
+            raster.set_band_unit(number, _unit_of(name))
+        raster.update_tags(**tags)
+
+
+def _read_raster(path: Path) -> tuple[Grid, dict[str, Array], dict[str, str]]:
+    import rasterio
+    from pyproj import CRS
+
+    from pipeline.grid import Grid
+
+    try:
+        with rasterio.open(path) as raster:
+            values = raster.read().astype(np.float64)
+            names = [str(name) for name in raster.descriptions]
+            grid = Grid(CRS.from_wkt(raster.crs.to_wkt()), raster.transform, (raster.height, raster.width))
+            return grid, dict(zip(names, values, strict=True)), {key.lower(): value for key, value in raster.tags().items()}
+    except rasterio.RasterioIOError as error:
+        raise ArtefactError(f"{path.name} is not readable ({error}). Delete it and run make all.") from None
+
+
+_UNITS = {"ppm": "ppm", "t_m3": "t/m3", "m": "m", "deg": "degree", "share": "1", "regression": "1"}
+
+
+def _unit_of(band: str) -> str:
+    """Unit of a band from the last word of its name."""
+    word = band.split(" ")[0]
+    return next(unit for suffix, unit in _UNITS.items() if word.endswith("_" + suffix))

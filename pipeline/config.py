@@ -1,0 +1,316 @@
+"""Every number a geologist may change: the sections of ``assessment.toml`` as typed models.
+
+A key has a description, a unit as its last word, and a default; only the region has none. An unknown key is an error that lists the known ones.
+"""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from pipeline.errors import SettingsError
+
+Element = Annotated[str, Field(pattern=r"^[a-z][a-z0-9]{0,11}$")]
+Ring = list[tuple[float, float]]
+
+
+class Section(BaseModel):
+    """A section of the settings: immutable, without unknown keys, without silent conversion of text to numbers."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    section: ClassVar[str]
+
+
+class AssessmentSettings(Section):
+    """What the assessment is called: the top-level keys of the file."""
+
+    section = "assessment"
+    title: str = Field("Untitled assessment", description="Title shown on every map", min_length=1, max_length=200)
+
+
+class RegionSettings(Section):
+    """The region whose tonnage is reported: a box in degrees, or a polygon file."""
+
+    section = "region"
+    west_deg: float | None = Field(None, ge=-180, le=360, description="Western edge, degrees east")
+    east_deg: float | None = Field(None, ge=-180, le=540, description="Eastern edge, degrees east")
+    south_deg: float | None = Field(None, ge=-90, le=90, description="Southern edge, degrees north")
+    north_deg: float | None = Field(None, ge=-90, le=90, description="Northern edge, degrees north")
+    polygon: str | None = Field(None, description="GeoJSON file with the region's outline, relative to RAW")
+    outline: list[Ring] | None = Field(None, description="Filled from the polygon file; not for the settings file")
+
+    @model_validator(mode="after")
+    def _box_or_polygon(self) -> Self:
+        edges = (self.west_deg, self.east_deg, self.south_deg, self.north_deg)
+        if self.polygon is not None:
+            if any(edge is not None for edge in edges):
+                raise ValueError("give either polygon or the four edges, not both")
+            return self
+        if self.west_deg is None or self.east_deg is None or self.south_deg is None or self.north_deg is None:
+            raise ValueError("needs west_deg, east_deg, south_deg and north_deg, or polygon")
+        if not (self.west_deg < self.east_deg and self.south_deg < self.north_deg):
+            raise ValueError(
+                f"west_deg {self.west_deg} must be below east_deg {self.east_deg} and south_deg {self.south_deg} below north_deg {self.north_deg}"
+            )
+        return self
+
+
+class GridSettings(Section):
+    """The one grid on which everything is estimated."""
+
+    section = "grid"
+    cell_m: float = Field(500.0, gt=0, description="Side of a square cell, metres")
+    layer_m: float = Field(1.0, gt=0, description="Thickness of a layer, metres")
+    top_m: float = Field(0.0, ge=0, description="Top of the assessed interval below the seafloor, metres")
+    bottom_m: float = Field(10.0, gt=0, description="Bottom of the assessed interval below the seafloor, metres")
+    centre_longitude_deg: float | None = Field(None, ge=-180, le=540, description="Centre of the equal-area projection, degrees east")
+    centre_latitude_deg: float | None = Field(None, ge=-90, le=90, description="Centre of the equal-area projection, degrees north")
+
+    @model_validator(mode="after")
+    def _whole_layers(self) -> Self:
+        if self.top_m >= self.bottom_m:
+            raise ValueError(f"top_m {self.top_m} must be above bottom_m {self.bottom_m}")
+        layers = (self.bottom_m - self.top_m) / self.layer_m
+        if abs(layers - round(layers)) > 1e-6:
+            raise ValueError(f"bottom_m - top_m = {self.bottom_m - self.top_m:g} must be a whole number of layer_m = {self.layer_m:g}")
+        return self
+
+
+class ElementSettings(Section):
+    """Which elements are assessed."""
+
+    section = "elements"
+    assessed: list[Element] = Field(["dy", "gd"], min_length=1, description="Chemical symbols in lower case; each needs a column <element>_ppm")
+
+    @model_validator(mode="after")
+    def _distinct(self) -> Self:
+        if len(set(self.assessed)) != len(self.assessed):
+            raise ValueError(f"assessed names an element twice: {', '.join(self.assessed)}")
+        if "density" in self.assessed:
+            raise ValueError("'density' is no element")
+        return self
+
+
+class DensitySettings(Section):
+    """Dry bulk density: dry, salt-free mass per volume of wet mud."""
+
+    section = "density"
+    dry_bulk_density_t_m3: float = Field(0.55, gt=0.1, lt=4.0, description="Mean of the deposit where no sample carries density, t/m3")
+    mean_sd_t_m3: float = Field(0.06, ge=0, lt=2.0, description="Uncertainty of that mean, fully correlated over the deposit, t/m3")
+    sample_sd_t_m3: float = Field(0.04, ge=0, lt=2.0, description="Spread between samples around the mean, t/m3")
+    missing: Literal["layer_mean", "prior"] = Field(
+        "layer_mean", description="Where a sample lacks density but others carry it: mean of the measured ones in its layer, or the prior"
+    )
+
+
+class CutoffSettings(Section):
+    """Cut-off grades: lists named <element>_ppm."""
+
+    model_config = ConfigDict(extra="allow", frozen=True, allow_inf_nan=False)
+    section = "cutoffs"
+    __pydantic_extra__: dict[str, list[Annotated[float, Field(ge=0)]]]
+
+    @model_validator(mode="after")
+    def _rising_from_zero(self) -> Self:
+        for key, values in (self.__pydantic_extra__ or {}).items():
+            if not key.endswith("_ppm"):
+                raise ValueError(f"unknown key {key}; known are <element>_ppm, for instance dy_ppm")
+            if sorted(set(values)) != values or not values or values[0] != 0:
+                raise ValueError(f"{key} must rise from 0 without repeats, got {values}")
+        return self
+
+    def of(self, element: str) -> list[float]:
+        """Cut-offs of one element in ppm; ``[0]`` where the settings name none."""
+        return (self.__pydantic_extra__ or {}).get(f"{element}_ppm", [0.0])
+
+
+class SimulationSettings(Section):
+    """Conditional simulation."""
+
+    section = "simulation"
+    realisations: int = Field(500, ge=1, description="Number of realisations")
+    seed: int = Field(20260201, ge=0, description="Seed of every random draw")
+
+
+class IntakeSettings(Section):
+    """What happens to rows that cannot be used, and what counts as impossible."""
+
+    section = "intake"
+    on_refused: Literal["stop", "leave_out"] = Field("stop", description="Stop at a refused row, or build without it and say so")
+    max_grade_ppm: float = Field(1_000_000.0, gt=0, le=1_000_000.0, description="No grade can be higher, ppm")
+    min_density_t_m3: float = Field(0.1, gt=0, description="No dry bulk density can be lower, t/m3")
+    max_density_t_m3: float = Field(4.0, gt=0, description="No dry bulk density can be higher, t/m3")
+    position_tolerance_m: float = Field(50.0, ge=0, description="Rows of one core may differ in position by this much, metres")
+
+
+class CompositeSettings(Section):
+    """How samples become one value per core and layer."""
+
+    section = "composites"
+    min_sampled_share: float = Field(0.25, gt=0, le=1, description="A layer sampled to a smaller share is missing")
+
+
+class VariogramSettings(Section):
+    """How the spatial model is fitted."""
+
+    section = "variogram"
+    model: Literal["spherical", "exponential"] = Field("exponential", description="Shape of the correlated part")
+    lags: int = Field(12, ge=3, le=100, description="Number of horizontal lags")
+    max_lag_share: float = Field(0.5, gt=0, le=1, description="Longest lag as a share of the largest distance between cores")
+    min_layer_cores: int = Field(5, ge=2, description="Layers with fewer cores share the mean and spread of their neighbours")
+    min_cores: int = Field(4, ge=2, description="No variogram is fitted from fewer cores")
+    min_range_spacings: float = Field(0.5, gt=0, description="Shortest horizontal range, in median station spacings")
+    max_range_extents: float = Field(2.0, gt=0, description="Longest horizontal range, in largest distances between cores")
+
+
+class GradeSettings(Section):
+    """Kriging of blocks."""
+
+    section = "grade"
+    block_nodes: int = Field(4, ge=1, le=8, description="Gauss-Legendre nodes along each horizontal side of a block")
+    max_distance_spacings: float = Field(2.0, gt=0, description="Cells farther from every core are left empty, in median station spacings")
+
+
+class TonnageSettings(Section):
+    """Where the headline tonnage may be claimed."""
+
+    section = "tonnage"
+    hull_buffer_spacings: float = Field(0.5, ge=0, description="The hull of the cores is widened by this, in median station spacings")
+    min_slope_of_regression: float = Field(0.5, ge=0, le=1, description="Cells with a lower slope of regression are not 'supported'")
+
+
+class MapSettings(Section):
+    """How the maps look; changes nothing else."""
+
+    section = "maps"
+    colour_map: Literal["batlow", "batlowW", "lipari", "hawaii", "davos", "viridis", "cividis"] = Field("batlow", description="Colours of grade")
+    opacity: float = Field(0.75, ge=0, le=1, description="Opacity of the grade layer at opening")
+    island_longitude_deg: float | None = Field(None, ge=-180, le=360, description="Island whose exclusive economic zone is drawn, degrees east")
+    island_latitude_deg: float | None = Field(None, ge=-90, le=90, description="Island whose exclusive economic zone is drawn, degrees north")
+    island_name: str = Field("", description="Name of that island")
+    eez_radius_nmi: float = Field(200.0, gt=0, description="Radius of the constructed zone, nautical miles")
+
+
+_SECTIONS: tuple[type[Section], ...] = (
+    AssessmentSettings,
+    RegionSettings,
+    GridSettings,
+    ElementSettings,
+    DensitySettings,
+    CutoffSettings,
+    SimulationSettings,
+    IntakeSettings,
+    CompositeSettings,
+    VariogramSettings,
+    GradeSettings,
+    TonnageSettings,
+    MapSettings,
+)
+SECTIONS: dict[str, type[Section]] = {model.section: model for model in _SECTIONS}
+
+
+class Settings(BaseModel):
+    """The whole settings file."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    assessment: AssessmentSettings = AssessmentSettings()
+    region: RegionSettings
+    grid: GridSettings = GridSettings()
+    elements: ElementSettings = ElementSettings()
+    density: DensitySettings = DensitySettings()
+    cutoffs: CutoffSettings = CutoffSettings()
+    simulation: SimulationSettings = SimulationSettings()
+    intake: IntakeSettings = IntakeSettings()
+    composites: CompositeSettings = CompositeSettings()
+    variogram: VariogramSettings = VariogramSettings()
+    grade: GradeSettings = GradeSettings()
+    tonnage: TonnageSettings = TonnageSettings()
+    maps: MapSettings = MapSettings()
+
+
+def read_settings(path: Path) -> Settings:
+    """Read and check ``assessment.toml``.
+
+    Parameters
+    ----------
+    path : Path
+        The settings file; a region polygon is looked up beside it.
+
+    Raises
+    ------
+    SettingsError
+        The file is missing or no TOML, a key is unknown, or a value is outside what is allowed. All problems are reported together.
+    """
+    try:
+        raw = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except FileNotFoundError:
+        raise SettingsError(f"{path.name} is missing from {path.parent}. Copy the one that ships with the program and change it.") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path.name} is no valid TOML: {error}. Numbers take a point, text takes quotes.") from None
+    top = {key: raw.pop(key) for key in list(raw) if not isinstance(raw[key], dict)}
+    try:
+        settings = Settings(**{"assessment": top, **raw})
+    except ValidationError as error:
+        raise SettingsError("; ".join(_explain(path.name, problem) for problem in error.errors())) from None
+    if settings.region.polygon is None:
+        return settings
+    outline = _read_outline(path.parent / settings.region.polygon)
+    return settings.model_copy(update={"region": settings.region.model_copy(update={"outline": outline})})
+
+
+def section_texts(path: Path) -> dict[str, str]:
+    """Each section as sorted JSON with its defaults filled in: what a stage reads, and what decides whether it is stale."""
+    settings = read_settings(path)
+    return {name: json.dumps(getattr(settings, name).model_dump(mode="json"), indent=1, sort_keys=True, ensure_ascii=False) + "\n" for name in SECTIONS}
+
+
+def read_section(path: Path) -> Section:
+    """Read one section back from the JSON that :func:`section_texts` made; the file's stem names the section."""
+    return SECTIONS[path.stem].model_validate_json(path.read_text(encoding="utf-8"))
+
+
+def _explain(name: str, problem: Any) -> str:
+    """One validation problem as a sentence with section, key, value, rule and cure."""
+    section, *keys = [str(part) for part in problem["loc"]]
+    model = SECTIONS.get(section)
+    where = f"{name} [{section}]" if section != "assessment" else name
+    if keys:
+        where += " " + ".".join(keys)
+    if problem["type"] == "extra_forbidden":
+        known = sorted(set(model.model_fields) - {"outline"}) if model is not None and keys else sorted(SECTIONS)
+        return f"{where}: unknown {'key' if keys else 'section'}; known are {', '.join(known)}"
+    message = str(problem["msg"]).removeprefix("Value error, ")
+    if problem["type"] == "missing":
+        return f"{where}: is missing; give west_deg, east_deg, south_deg and north_deg, or polygon"
+    value = problem.get("input")
+    shown = f" is {value!r}" if keys and not isinstance(value, dict) else ""
+    return f"{where}{shown}: {message}"
+
+
+def _read_outline(path: Path) -> list[Ring]:
+    """Exterior rings of every polygon in a GeoJSON file (longitude, latitude in degrees)."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise SettingsError(f"[region] polygon: {path.name} does not exist in {path.parent}") from None
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"[region] polygon: {path.name} is no GeoJSON: {error}") from None
+    features = content.get("features", [content]) if isinstance(content, dict) else []
+    geometries = [feature.get("geometry", feature) for feature in features]
+    rings: list[Ring] = []
+    for geometry in geometries:
+        kind, coordinates = geometry.get("type"), geometry.get("coordinates")
+        polygons = {"Polygon": [coordinates], "MultiPolygon": coordinates}.get(kind)
+        if polygons is None:
+            raise SettingsError(f"[region] polygon: {path.name} holds a {kind}; only Polygon and MultiPolygon bound a region")
+        for polygon in polygons:
+            if len(polygon) != 1:
+                raise SettingsError(f"[region] polygon: {path.name} has a polygon with a hole; cut it into polygons without holes")
+            rings.append([(float(longitude), float(latitude)) for longitude, latitude, *_ in polygon[0]])
+    if not rings:
+        raise SettingsError(f"[region] polygon: {path.name} holds no polygon")
+    return rings

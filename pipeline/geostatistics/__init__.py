@@ -1,0 +1,1 @@
+"""Geostatistics on arrays: opens no file, knows no element."""

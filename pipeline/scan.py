@@ -1,0 +1,342 @@
+"""What changed since the last build: content lists for Make, then Make itself.
+
+Dates of raw files mean nothing here (copied with an old date, deleted, renamed, a clock that went back). Make depends on small
+files that hold content hashes and resolved settings, are rewritten only when they differ, and are then newer than every product.
+Standard library only, so that a build with nothing to do is instant.
+"""
+
+import argparse
+import hashlib
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+import tomllib
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+from typing import NoReturn
+
+from pipeline.errors import ArtefactError, PipelineError, SettingsError
+from pipeline.files import clean_stale_temporaries, newest_mtime_ns, sha256_of, take_build_lock, write_if_changed
+
+ROOT = Path(__file__).resolve().parent.parent
+
+RAW_LISTS = {
+    "cores": (".csv", ".toml"),
+    "bathymetry": (".nc", ".tif", ".tiff", ".toml"),
+    "domains": (".geojson",),
+    "published": (".csv",),
+    "truth": (".json",),
+}
+"""Folders of RAW and what is read there, in any sub-folder."""
+
+STAGES_THAT_SHOW = ("map", "index")
+"""The stages that depend on pipeline/web."""
+
+NO_PART_OF_A_PRODUCT = ("pipeline/scan.py", "pipeline/bootstrap.py", "pipeline/reference_survey.py")
+"""Program files that run before or beside the stages: a change there changes no product."""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Scan the inputs, then become Make.
+
+    Parameters
+    ----------
+    arguments : sequence of str
+        ``--raw DIR --processed DIR --maps DIR --links DIR -- make …``; without a command it only scans.
+
+    Returns
+    -------
+    int
+        0 when everything is up to date (or nothing follows ``--``), 2 for an error of the user's, 130 when interrupted.
+        Otherwise it does not return: Make takes the process over, and with it the lock.
+    """
+    signal.signal(signal.SIGTERM, _stop)
+    options = _parsed(arguments)
+    try:
+        return _scan_and_build(options)
+    except PipelineError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+
+
+def _stop(signal_number: int, _frame: object) -> NoReturn:
+    raise SystemExit(128 + signal_number)
+
+
+def _parsed(arguments: Sequence[str]) -> argparse.Namespace:
+    own, command = list(arguments), []
+    if "--" in own:
+        at = own.index("--")
+        own, command = own[:at], own[at + 1 :]
+    parser = argparse.ArgumentParser(prog="python -m pipeline scan", description="List what changed, then build it.", allow_abbrev=False)
+    parser.add_argument("--raw", required=True, type=_folder, help="inputs, settings included")
+    parser.add_argument("--processed", required=True, type=_folder, help="where products go")
+    parser.add_argument("--maps", required=True, type=_folder, help="where maps go")
+    parser.add_argument("--links", default=ROOT / ".cache", type=Path, help="where a folder of links without spaces is made")
+    options = parser.parse_args(own)
+    options.command = command
+    return options
+
+
+def _folder(text: str) -> Path:
+    return Path(text).expanduser().resolve()
+
+
+def _scan_and_build(options: argparse.Namespace) -> int:
+    raw, processed, maps, command = options.raw, options.processed, options.maps, options.command
+    _refuse_impossible_folders(raw, processed, maps)
+    # Held until Make, which takes this process over, ends.
+    for folder in (processed, maps):
+        _hold(folder)
+    elements = scan(raw, processed, maps)
+    remove_unassessed(elements, processed, maps)
+    if not command:
+        return 0
+    command = [*command, f"LINKS={link_folder(options.links, raw=raw, processed=processed, maps=maps)}"]
+    os.environ["NUMBA_CACHE_DIR"] = str(numba_cache(ROOT / ".cache"))
+    if _nothing_to_do(command):
+        print("up to date")
+        return 0
+    _become(command)
+
+
+def _become(command: Sequence[str]) -> NoReturn:
+    sys.stdout.flush()
+    os.execvp(command[0], command)
+
+
+def _hold(folder: Path) -> None:
+    try:
+        take_build_lock(folder, inheritable=True)
+    except OSError as error:
+        message = f"{folder} cannot be written ({error.strerror}). Name another folder with PROCESSED=… or MAPS=…."
+        raise ArtefactError(message) from None
+
+
+def _refuse_impossible_folders(raw: Path, processed: Path, maps: Path) -> None:
+    if not raw.is_dir():
+        message = f"RAW is {raw}, which is no folder. Give one laid out like data/raw: make all RAW=…"
+        raise SettingsError(message)
+    if not (raw / "assessment.toml").is_file():
+        message = f"assessment.toml is missing from {raw}. Copy the one in data/raw and change it."
+        raise SettingsError(message)
+    if len({raw, processed, maps}) < 3:
+        message = f"RAW, PROCESSED and MAPS must be three different folders; they are {raw}, {processed} and {maps}."
+        raise SettingsError(message)
+
+
+def _nothing_to_do(command: Sequence[str]) -> bool:
+    # close_fds would cut Make off from the job server of the Make above it.
+    return (
+        subprocess.run(
+            [*command, "--question"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, close_fds=False, check=False
+        ).returncode
+        == 0
+    )
+
+
+def scan(raw: Path, processed: Path, maps: Path) -> list[str]:
+    """Write the lists and settings that changed, dated after every product.
+
+    Settings come first: when they are wrong nothing is touched, and the last good products stay up to date.
+
+    Parameters
+    ----------
+    raw, processed, maps : Path
+        The folders of the assessment. The locks of the last two are held.
+
+    Returns
+    -------
+    list of str
+        The elements assessed.
+
+    Raises
+    ------
+    SettingsError
+        The settings are not what they must be.
+    ArtefactError
+        A raw file cannot be read.
+    """
+    settings = _settings_texts(raw, processed)
+    lists = {f"{name}.json": _list_text(_raw_hashes(raw, name)) for name in RAW_LISTS} | program_lists(ROOT)
+    elements: list[str] = json.loads(settings["elements.json"])["assessed"]
+    settings["elements.mk"] = f"ELEMENTS := {' '.join(elements)}\n"
+
+    for folder in (processed, processed / ".lists", processed / ".settings", maps):
+        clean_stale_temporaries(folder)
+    made = [path for path in _products(processed, maps) if path.is_file()]
+    bring_out_of_the_future(made)
+    for folder, texts in ((processed / ".lists", lists), (processed / ".settings", settings)):
+        for name, text in texts.items():
+            write_if_changed(folder / name, text, newer_than=made)
+        for path in folder.glob("[!.]*"):
+            if path.name not in texts:
+                path.unlink()
+    return elements
+
+
+def _products(processed: Path, maps: Path) -> Iterator[Path]:
+    for folder in (processed, processed / ".lists", processed / ".settings", maps):
+        if folder.is_dir():
+            yield from folder.iterdir()
+
+
+def bring_out_of_the_future(paths: Sequence[Path]) -> None:
+    """Move all dates back by one step, keeping their order, if one of them is later than now.
+
+    A clock that ran ahead once would otherwise make new products look older than old ones, and Make build for ever.
+    """
+    ahead_ns = newest_mtime_ns(paths) - time.time_ns()
+    if ahead_ns <= 0:
+        return
+    for path in paths:
+        with suppress(OSError):
+            status = path.stat()
+            os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns - ahead_ns))
+
+
+@cache
+def _sha256(path: Path) -> str:
+    try:
+        return sha256_of(path)
+    except OSError as error:
+        message = f"{path} cannot be read ({error.strerror}). Mend or remove it, or the link that leads to it."
+        raise ArtefactError(message) from None
+
+
+def _list_text(hashes: dict[str, str]) -> str:
+    # Escaped, because a file name may hold bytes that are no UTF-8.
+    return json.dumps({"files": hashes}, sort_keys=True, indent=1) + "\n"
+
+
+def _raw_hashes(raw: Path, name: str) -> dict[str, str]:
+    return {path.relative_to(raw).as_posix(): _sha256(path) for path in files_below(raw / name, RAW_LISTS[name])}
+
+
+def files_below(folder: Path, suffixes: tuple[str, ...]) -> Iterator[Path]:
+    """Files in a folder and all below it, linked folders too, by suffix in any case; hidden ones and editors' leftovers are passed over."""
+    seen = set()
+    for place, folders, names in os.walk(folder, followlinks=True):
+        here = Path(place)
+        if here.resolve() in seen:  # a link that leads back up
+            folders.clear()
+            continue
+        seen.add(here.resolve())
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        yield from (here / name for name in sorted(names) if name.lower().endswith(suffixes) and not name.startswith((".", "~$")))
+
+
+def program_lists(root: Path) -> dict[str, str]:
+    """For each stage, the hashes of the program files that can change its product.
+
+    Parameters
+    ----------
+    root : Path
+        The repository.
+
+    Returns
+    -------
+    dict of str to str
+        Content of ``program_<stage>.json`` by name.
+    """
+    program = root / "pipeline"
+    shared = {path.relative_to(root).as_posix(): path for path in files_below(program, (".py",))}
+    stages = {path.stem: shared.pop(f"pipeline/stages/{path.name}") for path in sorted((program / "stages").glob("[!_]*.py"))}
+    web = {path.relative_to(root).as_posix(): path for path in files_below(program / "web", ("",)) if "__pycache__" not in path.parts}
+    common = {name: _sha256(path) for name, path in shared.items() if name not in web and name not in NO_PART_OF_A_PRODUCT}
+    common["requirements.lock"] = _sha256(root / "requirements.lock")
+    lists = {}
+    for stage, path in stages.items():
+        shown = {name: _sha256(file) for name, file in web.items()} if stage in STAGES_THAT_SHOW else {}
+        lists[f"program_{stage}.json"] = _list_text({**common, **shown, path.relative_to(root).as_posix(): _sha256(path)})
+    return lists
+
+
+def _settings_texts(raw: Path, processed: Path) -> dict[str, str]:
+    """Text of each section's file; resolved anew only if something it is made from changed, because pydantic takes long to load."""
+    folder = processed / ".settings"
+    source = _settings_source(raw)
+    with suppress(OSError, ValueError, KeyError, AttributeError):
+        known = json.loads((folder / ".source.json").read_text(encoding="utf-8"))
+        texts = {f"{name}.json": (folder / f"{name}.json").read_text(encoding="utf-8") for name in known["sections"]}
+        if known["source"] == source and known["sections"] == _hashes_of(texts):
+            return texts
+    from pipeline.config import section_texts
+
+    texts = {f"{name}.json": text for name, text in section_texts(raw / "assessment.toml").items()}
+    write_if_changed(
+        folder / ".source.json", json.dumps({"source": source, "sections": _hashes_of(texts)}, sort_keys=True, indent=1) + "\n"
+    )
+    return texts
+
+
+def _hashes_of(texts: dict[str, str]) -> dict[str, str]:
+    return {name.removesuffix(".json"): hashlib.sha256(text.encode()).hexdigest() for name, text in texts.items()}
+
+
+def _settings_source(raw: Path) -> dict[str, str]:
+    paths = [raw / "assessment.toml", ROOT / "pipeline" / "config.py", ROOT / "requirements.lock"]
+    with suppress(tomllib.TOMLDecodeError, UnicodeDecodeError, KeyError, TypeError):  # config.py explains what is wrong
+        paths.append(raw / tomllib.loads((raw / "assessment.toml").read_text(encoding="utf-8-sig"))["region"]["polygon"])
+    return {path.name: _sha256(path) for path in paths if path.is_file()}
+
+
+def remove_unassessed(elements: Iterable[str], processed: Path, maps: Path) -> list[Path]:
+    """Remove products of elements that are no longer assessed, and return them: nobody shall read a stale map.
+
+    Parameters
+    ----------
+    elements : iterable of str
+        The elements assessed now.
+    processed, maps : Path
+        Folders of products.
+    """
+    kept = {*elements, "density"}
+    removed = []
+    for folder, pattern in ((processed, r"grade_(\w+)\.tif"), (processed, r"variogram_(\w+)\.json"), (maps, r"grade_(\w+)\.html")):
+        for path in sorted(folder.iterdir()):
+            found = re.fullmatch(pattern, path.name)
+            if found and found.group(1) not in kept:
+                path.unlink()
+                removed.append(path)
+    return removed
+
+
+def link_folder(links: Path, **targets: Path) -> Path:
+    """Make a folder of links without spaces in their names, because Make breaks on spaces.
+
+    Parameters
+    ----------
+    links : Path
+        Parent of the folder.
+    **targets : Path
+        What each link leads to.
+
+    Returns
+    -------
+    Path
+        The folder, relative to the repository where it lies below it; its name depends on the targets alone.
+    """
+    key = hashlib.sha256("\0".join(os.fspath(path) for path in targets.values()).encode("utf-8", "surrogateescape")).hexdigest()[:12]
+    folder = (ROOT / links / key).absolute()
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, target in targets.items():
+        link = folder / name
+        if not (link.is_symlink() and link.readlink() == target):
+            link.unlink(missing_ok=True)
+            link.symlink_to(target, target_is_directory=True)
+    return folder.relative_to(ROOT) if folder.is_relative_to(ROOT) else folder
+
+
+def numba_cache(parent: Path) -> Path:
+    """Folder for compiled kernels, named by the program: numba does not notice edits in imported modules."""
+    hashes = "".join(_sha256(path) for path in files_below(ROOT / "pipeline", (".py",)))
+    return parent / f"numba-{hashlib.sha256(hashes.encode()).hexdigest()[:12]}"

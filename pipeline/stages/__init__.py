@@ -1,0 +1,1 @@
+"""One module per artefact, each with one public pure function ``run``."""

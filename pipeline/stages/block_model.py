@@ -1,0 +1,41 @@
+"""Gather all elements and layers in one CF data set."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pipeline.artefacts import BlockModel, Density, Grade, Seafloor
+from pipeline.grid import require_same_grid
+
+
+def run(seafloor: Seafloor, density: Density, grades: list[Grade]) -> BlockModel:
+    """Put estimates, standard deviations, density and seafloor on shared coordinates, with units and the projection."""
+    import xarray as xr
+
+    grid = require_same_grid(seafloor.grid, density.grid, *(grade.grid for grade in grades))
+    layers = seafloor.layers
+    easting_m, northing_m = grid.centres_m()
+    cells, blocks = ("northing_m", "easting_m"), ("depth_m", "northing_m", "easting_m")
+
+    def field(values: np.ndarray, units: str, long_name: str) -> tuple[tuple[str, ...], np.ndarray, dict[str, str]]:
+        return (blocks if values.ndim == 3 else cells), values.astype(np.float32), {"units": units, "long_name": long_name}
+
+    variables = {
+        "water_depth_m": field(seafloor.depth_m, "m", "water depth, positive down"),
+        "slope_deg": field(seafloor.slope_deg, "degree", "slope of the seafloor at the resolution of its source"),
+        "region_share": field(seafloor.region_share, "1", "share of the cell inside the region"),
+        "dry_bulk_density_t_m3": field(density.layer_t_m3, "t m-3", "dry bulk density"),
+        "dry_bulk_density_sd_t_m3": field(density.layer_sd_t_m3, "t m-3", "standard deviation of dry bulk density"),
+    }
+    for grade in sorted(grades, key=lambda grade: grade.element):
+        name = grade.element
+        variables[f"{name}_ppm"] = field(grade.layer_ppm, "1e-6", f"grade of {name} in dry mass, block support")
+        variables[f"{name}_sd_ppm"] = field(grade.layer_sd_ppm, "1e-6", f"standard deviation of the grade of {name}")
+    coordinates = {
+        "easting_m": ("easting_m", easting_m[0], {"units": "m", "standard_name": "projection_x_coordinate"}),
+        "northing_m": ("northing_m", northing_m[:, 0], {"units": "m", "standard_name": "projection_y_coordinate"}),
+        "depth_m": ("depth_m", (layers.tops_m + layers.bottoms_m) / 2, {"units": "m", "positive": "down", "long_name": "middle of the layer below the seafloor"}),
+    }
+    dataset = xr.Dataset(variables, coordinates, {"Conventions": "CF-1.8", **density.marks.tags()})
+    dataset["crs"] = xr.DataArray(np.int32(0), attrs=grid.crs.to_cf())
+    return BlockModel(dataset)

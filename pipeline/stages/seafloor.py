@@ -1,0 +1,42 @@
+"""Bring bathymetry to the assessment's grid: depth, slope, and each cell's share of the region."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pipeline.artefacts import BathymetryFiles, Seafloor
+from pipeline.bathymetry import read_grids
+from pipeline.config import GridSettings, RegionSettings
+from pipeline.errors import BathymetryError
+from pipeline.grid import layers_of, region_grid, region_share
+
+
+def run(bathymetry: BathymetryFiles, region: RegionSettings, settings: GridSettings) -> Seafloor:
+    """Warp every bathymetry grid to the region's equal-area grid; the finest that covers a cell wins there.
+
+    Raises
+    ------
+    BathymetryError
+        No grid covers any cell of the region.
+    """
+    grid = region_grid(region, settings)
+    share = region_share(grid, region)
+    depth_m, slope_deg = np.full(grid.shape, np.nan), np.full(grid.shape, np.nan)
+    used: dict[str, float] = {}
+    native_grids = read_grids(bathymetry)
+    for native in native_grids:
+        elevation_m = native.warped(native.elevation_m, grid)
+        covered = np.isfinite(elevation_m)
+        if not covered[share > 0].any():
+            continue
+        depth_m[covered] = -elevation_m[covered]
+        # Slope is taken on the native nodes: on the finer grid it would measure the interpolation.
+        slope_deg[covered] = native.warped(native.slope_deg(), grid)[covered]
+        if (covered & (share > 0)).all():
+            used.clear()
+        used[native.name] = native.resolution_m
+    if not used:
+        names = ", ".join(native.name for native in native_grids)
+        raise BathymetryError(f"no bathymetry covers the region ({names}). Add a grid that does, or correct [region].")
+    source = "; ".join(f"{name} ({resolution_m:,.0f} m)" for name, resolution_m in sorted(used.items()))
+    return Seafloor(grid, layers_of(settings), depth_m, slope_deg, share, source, max(used.values()))

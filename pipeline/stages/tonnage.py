@@ -1,0 +1,189 @@
+"""Add blocks up to tonnes: kriged rows for every cut-off, and the distribution of the total at cut-off 0."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.stats import norm
+
+from pipeline.artefacts import DENSITY, TONNAGE_COLUMNS, Composites, Density, Grade, Seafloor, Tonnage, Variogram
+from pipeline.config import CutoffSettings, DensitySettings, GradeSettings, TonnageSettings
+from pipeline.field import core_positions_m, correlation, estimated_cells, kriging_of, median_spacing_m, variogram_of
+from pipeline.geostatistics.layers import LayeredKriging
+from pipeline.grid import require_same_grid
+from pipeline.units import KM2_PER_M2, TONNE_PER_GRAM, oxide_per_element
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Array = NDArray[np.float64]
+    Mask = NDArray[np.bool_]
+
+_PERCENTILES = {"p05": 0.05, "p10": 0.10, "p50": 0.50, "p90": 0.90, "p95": 0.95}
+Row = dict[str, object]
+
+
+@dataclass(frozen=True)
+class _Deposit:
+    """What the rows of one element are computed from; arrays (layers, rows, columns) hold NaN where nothing is estimated."""
+
+    composites: Composites
+    seafloor: Seafloor
+    grade: Grade
+    density: Density
+    kriging: LayeredKriging
+    density_kriging: LayeredKriging | None
+    covariance: Array
+    density_covariance: Array
+    correlation: float
+    prior_cv: float
+
+
+def run(
+    composites: Composites,
+    variograms: list[Variogram],
+    grades: list[Grade],
+    density: Density,
+    seafloor: Seafloor,
+    cutoffs: CutoffSettings,
+    settings: TonnageSettings,
+    grade_settings: GradeSettings,
+    prior: DensitySettings,
+) -> Tonnage:
+    """Tonnes per element, region, cut-off and statistic.
+
+    ``kriged`` rows add up blocks whose kriged grade reaches the cut-off: kriged blocks are smooth, so this is no unbiased recoverable tonnage. At cut-off 0
+    the total is lognormal with the kriged mean and the kriging variance of the total, every covariance between blocks included.
+    """
+    import pandas as pd
+
+    require_same_grid(seafloor.grid, density.grid, *(grade.grid for grade in grades))
+    rows: list[Row] = []
+    cells = estimated_cells(composites, seafloor, grade_settings.max_distance_spacings)
+    hull = _inside_hull(composites, seafloor, settings.hull_buffer_spacings)
+    density_variogram = variogram_of(variograms, DENSITY)
+    density_kriging, density_covariance = None, np.empty((0, 0))
+    if density_variogram.model is not None:
+        density_kriging = kriging_of(composites, density_variogram, seafloor.grid, seafloor.layers, grade_settings.block_nodes)
+        density_covariance = _column_covariance(density_kriging, seafloor, cells)
+    for grade in sorted(grades, key=lambda grade: grade.element):
+        variogram = variogram_of(variograms, grade.element)
+        kriging = kriging_of(composites, variogram, seafloor.grid, seafloor.layers, grade_settings.block_nodes)
+        r = correlation(composites, seafloor.grid, variogram, density_variogram) if density_kriging is not None else 0.0
+        covariance = _column_covariance(kriging, seafloor, cells)
+        prior_cv = _prior_cv(composites, grade.element, prior)
+        deposit = _Deposit(composites, seafloor, grade, density, kriging, density_kriging, covariance, density_covariance, r, prior_cv)
+        supported = cells & hull & (grade.slope_of_regression >= settings.min_slope_of_regression)
+        for region, chosen in (("all", cells), ("supported", supported)):
+            rows += [_kriged(deposit, region, chosen, cutoff_ppm) for cutoff_ppm in cutoffs.of(grade.element)]
+            if chosen.any():
+                rows += _distribution(deposit, region, chosen, cells)
+    return Tonnage(pd.DataFrame(rows, columns=list(TONNAGE_COLUMNS)))
+
+
+def _kriged(deposit: _Deposit, region: str, chosen: Mask, cutoff_ppm: float) -> Row:
+    """Sum of the blocks whose kriged grade is at least the cut-off."""
+    grid, layers = deposit.seafloor.grid, deposit.seafloor.layers
+    share = np.where(chosen, deposit.seafloor.region_share, 0.0)
+    over = np.isfinite(deposit.grade.layer_ppm) & (deposit.grade.layer_ppm >= cutoff_ppm) & chosen
+    mud_t = np.where(over, deposit.density.layer_t_m3 * share * grid.cell_area_m2 * layers.layer_m, 0.0)
+    metal_t = float(np.sum(np.where(over, mud_t * deposit.grade.layer_ppm * TONNE_PER_GRAM, 0.0)))
+    area_km2 = float(np.sum(share * over.any(axis=0))) * grid.cell_area_m2 * KM2_PER_M2
+    return _row(deposit, region, cutoff_ppm, "kriged", area_km2, float(mud_t.sum()), metal_t)
+
+
+def _distribution(deposit: _Deposit, region: str, chosen: Mask, cells: Mask) -> list[Row]:
+    """Mean, spread and percentiles of the totals at cut-off 0."""
+    seafloor = deposit.seafloor
+    share = np.where(chosen, seafloor.region_share, 0.0)
+    block_m3 = seafloor.grid.cell_area_m2 * seafloor.layers.layer_m
+    total = _kriged(deposit, region, chosen, 0.0)
+    area_km2, mud_t, metal_t = (float(str(total[key])) for key in ("area_km2", "dry_mud_t", "metal_t"))
+    rows_of = chosen[cells]
+    _, metal_variance = deposit.kriging.total(share, deposit.covariance[rows_of])
+    metal_sd_t = float(np.hypot(np.sqrt(metal_variance) * block_m3 * TONNE_PER_GRAM, deposit.prior_cv * metal_t))
+    # ASSUME: the prior's mean density is one unknown factor for the whole deposit, independent of the grade.
+    if deposit.density_kriging is None:
+        mud_sd_t = deposit.prior_cv * mud_t
+        grade_sd_ppm = np.sqrt(metal_variance) * block_m3 * TONNE_PER_GRAM / mud_t / TONNE_PER_GRAM
+    else:
+        _, mud_variance = deposit.density_kriging.total(share, deposit.density_covariance[rows_of])
+        kriged_metal_sd_t, kriged_mud_sd_t = np.sqrt(metal_variance) * block_m3 * TONNE_PER_GRAM, np.sqrt(mud_variance) * block_m3
+        mud_sd_t = float(np.hypot(kriged_mud_sd_t, deposit.prior_cv * mud_t))
+        ratio = metal_t / mud_t
+        variance = kriged_metal_sd_t**2 + (ratio * kriged_mud_sd_t) ** 2 - 2 * ratio * deposit.correlation * kriged_metal_sd_t * kriged_mud_sd_t
+        grade_sd_ppm = np.sqrt(max(variance, 0.0)) / mud_t / TONNE_PER_GRAM
+    grade_ppm = metal_t / mud_t / TONNE_PER_GRAM
+    rows = [
+        _row(deposit, region, 0.0, "mean", area_km2, mud_t, metal_t, grade_ppm),
+        _row(deposit, region, 0.0, "sd", 0.0, mud_sd_t, metal_sd_t, grade_sd_ppm),
+    ]
+    for name, share_below in _PERCENTILES.items():
+        mud, metal, grade = (
+            lognormal_quantile(mean, sd, share_below) for mean, sd in ((mud_t, mud_sd_t), (metal_t, metal_sd_t), (grade_ppm, grade_sd_ppm))
+        )
+        rows.append(_row(deposit, region, 0.0, name, area_km2, mud, metal, grade))
+    return rows
+
+
+def lognormal_quantile(mean: float, sd: float, share_below: float) -> float:
+    r"""Quantile of the lognormal distribution with the given mean and standard deviation.
+
+    .. math:: s^2 = \ln(1 + \sigma^2/m^2), \quad q = m\, e^{-s^2/2 + s\,\Phi^{-1}(p)}
+
+    Examples
+    --------
+    >>> lognormal_quantile(100.0, 0.0, 0.05)
+    100.0
+    >>> round(lognormal_quantile(100.0, 10.0, 0.5), 3)
+    99.504
+    """
+    if mean <= 0:
+        return 0.0
+    log_sd = np.sqrt(np.log1p((sd / mean) ** 2))
+    return float(mean * np.exp(-(log_sd**2) / 2 + log_sd * norm.ppf(share_below)))
+
+
+def _row(
+    deposit: _Deposit, region: str, cutoff_ppm: float, statistic: str, area_km2: float, mud_t: float, metal_t: float, grade_ppm: float | None = None
+) -> Row:
+    factor = oxide_per_element(deposit.grade.element)
+    if grade_ppm is None:
+        grade_ppm = metal_t / mud_t / TONNE_PER_GRAM if mud_t > 0 else np.nan
+    return {
+        "element": deposit.grade.element,
+        "region": region,
+        "cutoff_ppm": cutoff_ppm,
+        "statistic": statistic,
+        "area_km2": area_km2,
+        "dry_mud_t": mud_t,
+        "grade_ppm": grade_ppm,
+        "metal_t": metal_t,
+        "oxide_t": metal_t * factor if factor is not None else np.nan,
+        "data_kind": deposit.composites.marks.text(),
+    }
+
+
+def _column_covariance(kriging: LayeredKriging, seafloor: Seafloor, cells: Mask) -> Array:
+    easting_m, northing_m = (axis[cells] for axis in seafloor.grid.centres_m())
+    return kriging.sum_covariance(easting_m, northing_m)
+
+
+def _inside_hull(composites: Composites, seafloor: Seafloor, buffer_spacings: float) -> Mask:
+    """Cells whose centre lies in the hull of the cores widened by a share of the median station spacing."""
+    import shapely
+
+    positions_m = core_positions_m(composites, seafloor.grid)
+    hull = shapely.MultiPoint(positions_m).convex_hull.buffer(buffer_spacings * median_spacing_m(positions_m))
+    return np.asarray(shapely.contains_xy(hull, *seafloor.grid.centres_m()))
+
+
+def _prior_cv(composites: Composites, element: str, prior: DensitySettings) -> float:
+    """Coefficient of variation that the prior's mean density adds to totals: nothing where every density is measured."""
+    if composites.density_source != "prior" and prior.missing != "prior":
+        return 0.0
+    frame = composites.frame.loc[composites.frame[f"{element}_g_m3"].notna()]
+    supplied = float(np.average(frame["density_supplied_share"], weights=frame["declustering_weight"] * frame[f"{element}_g_m3"]))
+    return supplied * prior.mean_sd_t_m3 / prior.dry_bulk_density_t_m3

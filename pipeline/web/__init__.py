@@ -1,0 +1,1 @@
+"""Pages that open anywhere: vendored scripts, the inliner, the map panel. Arrays and text in, HTML out."""

@@ -1,0 +1,54 @@
+"""Colours of grades and of the seafloor: perceptually even, readable by colour-blind people (Crameri 2018)."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Array = NDArray[np.float64]
+
+ENTRIES = 254
+"""Colours of a scale; two more palette entries mean nothing and below the cut-off."""
+
+SD_COLOUR_MAP = "acton"
+"""A scale of its own, so that an uncertainty is never taken for a grade."""
+
+
+def colour_table(name: str) -> NDArray[np.uint8]:
+    """(entries, 3) red, green, blue of a named scale, from low to high."""
+    import matplotlib as mpl
+    from cmcrameri import cm
+
+    scale = cm.cmaps[name] if name in cm.cmaps else mpl.colormaps[name]
+    return np.asarray(np.rint(scale(np.linspace(0.0, 1.0, ENTRIES))[:, :3] * 255), dtype=np.uint8)
+
+
+def hex_text(table: NDArray[np.uint8]) -> str:
+    """Six hexadecimal digits per colour, one after the other."""
+    return table.tobytes().hex()
+
+
+def nice_limits(values: Array) -> tuple[float, float]:
+    """Round numbers that enclose the finite values, four steps apart from each other.
+
+    Examples
+    --------
+    >>> nice_limits(np.array([33.1, 118.0]))
+    (25.0, 125.0)
+    """
+    known = values[np.isfinite(values)]
+    if known.size == 0:
+        return 0.0, 1.0
+    low, high = float(known.min()), float(known.max())
+    span = high - low if high > low else max(abs(high), 1.0)
+    magnitude = 10.0 ** math.floor(math.log10(span / 4))
+    # Four equal steps between round numbers; the widest of these steps always reaches.
+    steps = [factor * magnitude for factor in (1, 2, 2.5, 5, 10, 20)]
+    starts = [math.floor(low / step) * step for step in steps]
+    start, step = next(((start, step) for start, step in zip(starts, steps, strict=True) if start + 4 * step >= high), (starts[-1], steps[-1]))
+    return round(start, 10), round(start + 4 * step, 10)
