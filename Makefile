@@ -25,7 +25,7 @@ unexport PROJ_DATA PROJ_LIB GDAL_DATA PYTHONPATH PYTHONHOME PYTHONSAFEPATH PYTHO
 # Atomic writes leave no half-made target behind, even after SIGKILL, so .DELETE_ON_ERROR is needless; it would even harm:
 # rejected.csv must survive the failure that it explains.
 
-ifndef LINKS
+ifneq ($(origin LINKS),command line)
 # ---------------------------------------------------------------- level 1: what people type
 
 quote = '$(subst ','\'',$1)'
@@ -45,6 +45,7 @@ all: set-up ## raw cores and bathymetry to grades, tonnages and maps (open maps/
 test: set-up ## every test, also in a browser (BROWSER=skip: install none)
 	@$(PY) tests/browser.py
 	@$(PY) -m pytest $(PYTEST_ARGS)
+	@$(PY) tests/browser.py --remind
 
 lint: set-up ## style and types
 	@$(PY) -m ruff check .
@@ -119,10 +120,10 @@ products: $(PRODUCTS)
 $P/samples.parquet $P/rejected.csv &: $L/cores.json $L/bathymetry.json $(patsubst %,$S/%.json,intake elements region) $L/program_samples.json
 	$(call run,samples,$P/samples.parquet)
 
-$P/seafloor.tif: $L/bathymetry.json $L/domains.json $(patsubst %,$S/%.json,region grid) $L/program_seafloor.json
+$P/seafloor.tif: $L/bathymetry.json $(patsubst %,$S/%.json,region grid) $L/program_seafloor.json
 	$(call run,seafloor)
 
-$P/composites.parquet: $P/samples.parquet $P/seafloor.tif $(patsubst %,$S/%.json,grid elements density composites) $L/program_composites.json
+$P/composites.parquet: $P/samples.parquet $P/seafloor.tif $(patsubst %,$S/%.json,region elements density composites) $L/program_composites.json
 	$(call run,composites)
 
 $(VARIOGRAMS): $P/variogram_%.json: $P/composites.parquet $P/seafloor.tif $S/variogram.json $L/program_variogram.json
@@ -136,13 +137,13 @@ $(GRADES): $P/grade_%.tif: $P/composites.parquet $P/variogram_%.json $P/variogra
 	$(call run,grade)
 
 $P/tonnage.csv: $P/composites.parquet $(VARIOGRAMS) $P/density.tif $(GRADES) $P/seafloor.tif \
-                $(patsubst %,$S/%.json,cutoffs density grade elements tonnage) $L/program_tonnage.json
+                $(patsubst %,$S/%.json,cutoffs density grade tonnage) $L/program_tonnage.json
 	$(call run,tonnage)
 
 $P/block_model.nc: $P/seafloor.tif $P/density.tif $(GRADES) $L/program_block_model.json
 	$(call run,block_model)
 
-$P/provenance.json: $P/tonnage.csv $P/samples.parquet $(patsubst %,$L/%.json,cores bathymetry domains published) $(SETTINGS) \
+$P/provenance.json: $P/tonnage.csv $P/samples.parquet $(patsubst %,$L/%.json,cores bathymetry) $(SETTINGS) \
                     $L/program_provenance.json
 	$(call run,provenance)
 

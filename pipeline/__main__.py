@@ -110,11 +110,13 @@ def _arguments(module: ModuleType, files: list[Path], out: Path, raw: Path | Non
             values = [kind.read(path, raw) for path in sorted(mine)]
         claimed.update(mine)
         if not values or (len(values) > 1 and not several):
-            raise ArtefactError(f"stage {module.__name__.rpartition('.')[2]} needs {'one' if values else 'a'} {kind.__name__} for {parameter}, got {len(values)}")
+            msg = f"stage {module.__name__.rpartition('.')[2]} needs {'one' if values else 'a'} {kind.__name__} for {parameter}, got {len(values)}"
+            raise ArtefactError(msg)
         arguments[parameter] = values if several else values[0]
     unclaimed = sorted(set(files) - claimed)
     if unclaimed:
-        raise ArtefactError(f"stage {module.__name__.rpartition('.')[2]} has no use for {', '.join(path.name for path in unclaimed)}")
+        msg = f"stage {module.__name__.rpartition('.')[2]} has no use for {', '.join(path.name for path in unclaimed)}"
+        raise ArtefactError(msg)
     return arguments
 
 

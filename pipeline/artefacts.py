@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     import geopandas as gpd
     import pandas as pd
+    import pandera.pandas as pandera
     import xarray as xr
     from numpy.typing import NDArray
 
@@ -95,7 +96,8 @@ class RawFiles:
     def read(cls, path: Path, raw: Path | None) -> Self:
         """Read the list; files are looked up below ``raw``."""
         if raw is None:
-            raise ArtefactError(f"{path.name} lists raw files; say where they are with --raw")
+            msg = f"{path.name} lists raw files; say where they are with --raw"
+            raise ArtefactError(msg)
         return cls(raw, json.loads(path.read_text(encoding="utf-8"))["files"])
 
     def paths(self, *suffixes: str) -> list[tuple[str, Path]]:
@@ -106,7 +108,8 @@ class RawFiles:
         """Full path of a listed file whose content is still what was listed."""
         path = self.raw / name
         if not path.is_file() or sha256_of(path) != self.hashes[name]:
-            raise ArtefactError(f"{name} changed while the build was running. Run make all again.")
+            msg = f"{name} changed while the build was running. Run make all again."
+            raise ArtefactError(msg)
         return path
 
 
@@ -176,8 +179,38 @@ class Samples:
 
     def write(self, out: Path) -> None:
         """Write ``samples.parquet``, and ``rejected.csv`` beside it."""
+        _samples_schema(self.frame).validate(self.frame)
         _write_csv(self.rejected, out.with_name("rejected.csv"))
         _write_geoparquet(self.frame, out, {**self.marks.tags(), "warnings": list(self.warnings)})
+
+
+def _samples_schema(frame: gpd.GeoDataFrame) -> pandera.DataFrameSchema:
+    """What every accepted interval keeps to; nothing is coerced, for numbers were parsed by the strict reader."""
+    import pandera.pandas as pandera
+
+    def number(low: float, high: float, *, missing: bool) -> pandera.Column:
+        return pandera.Column(float, pandera.Check.in_range(low, high), nullable=missing)
+
+    grades = [str(column) for column in frame if str(column).endswith("_ppm") and column != "detection_limit_ppm"]
+    return pandera.DataFrameSchema(
+        {
+            "core_id": pandera.Column(str, pandera.Check.str_length(min_value=1)),
+            "longitude_deg": number(-180, 360, missing=False),
+            "latitude_deg": number(-90, 90, missing=False),
+            "water_depth_m": number(0, 12_000, missing=True),
+            "penetration_m": number(0, np.inf, missing=True),
+            "from_m": number(0, np.inf, missing=False),
+            "to_m": number(0, np.inf, missing=False),
+            "dry_bulk_density_t_m3": number(0, np.inf, missing=True),
+            "source_file": pandera.Column(str),
+            "source_row": pandera.Column(int, pandera.Check.ge(2)),
+            "conversions": pandera.Column(str),
+            "data_kind": pandera.Column(str, pandera.Check.isin(["measured", "synthetic"])),
+            **{grade: number(0, 1e6, missing=True) for grade in grades},
+        },
+        checks=pandera.Check(lambda table: table["from_m"] < table["to_m"], error="from_m above to_m"),
+        unique=["core_id", "from_m", "to_m"],
+    )
 
 
 def write_rejected(rejected: pd.DataFrame, processed: Path) -> None:
@@ -236,7 +269,7 @@ class Composites:
     ----------
     frame : GeoDataFrame
         ``core_id, layer, top_m, bottom_m``; per element ``<e>_ppm`` (weighted by length x density), ``<e>_g_m3`` (accumulation: grade x density
-        averaged by length) and ``<e>_sampled_share``; ``dry_bulk_density_t_m3``, ``density_supplied_share`` (share of the sampled length whose density
+        averaged by length) and ``<e>_sampled_share``; ``dry_bulk_density_t_m3``, ``density_supplied_share`` (share of the length whose density
         comes from the settings' rule), ``sampled_share``, ``declustering_weight`` (sums to 1 in a layer); WGS 84 points.
     layers : Layers
     density_source : str
@@ -475,7 +508,13 @@ class BlockModel:
         for name, variable in self.dataset.data_vars.items():
             if variable.ndim:
                 # The encoding must name the grid mapping: to_netcdf drops it from attributes.
-                encoding[str(name)] = {"zlib": True, "complevel": 4, "dtype": "float32", "_FillValue": np.float32(np.nan), "grid_mapping": "crs"}
+                encoding[str(name)] = {
+                    "zlib": True,
+                    "complevel": 4,
+                    "dtype": "float32",
+                    "_FillValue": np.float32(np.nan),
+                    "grid_mapping": "crs",
+                }
         with atomic_path(out) as temporary:
             self.dataset.to_netcdf(temporary, engine="h5netcdf", encoding=encoding)
 
@@ -541,7 +580,9 @@ def _numbers(values: Sequence[float] | Array) -> list[float | None]:
 
 def _write_json(content: Any, out: Path) -> None:
     with atomic_path(out) as temporary:
-        temporary.write_text(json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8", newline="\n")
+        temporary.write_text(
+            json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8", newline="\n"
+        )
 
 
 def _write_csv(frame: pd.DataFrame, out: Path) -> None:
@@ -575,7 +616,8 @@ def _read_geoparquet(path: Path) -> tuple[gpd.GeoDataFrame, dict[str, Any]]:
         notes = json.loads(pq.read_schema(path).metadata[_NOTES])
         return gpd.read_parquet(path), notes
     except (KeyError, OSError, ValueError) as error:
-        raise ArtefactError(f"{path.name} is not readable ({error}). Delete it and run make all.") from None
+        msg = f"{path.name} is not readable ({error}). Delete it and run make all."
+        raise ArtefactError(msg) from None
 
 
 def _write_raster(out: Path, grid: Grid, bands: dict[str, Array], tags: dict[str, str]) -> None:
@@ -619,7 +661,8 @@ def _read_raster(path: Path) -> tuple[Grid, dict[str, Array], dict[str, str]]:
             grid = Grid(CRS.from_wkt(raster.crs.to_wkt()), raster.transform, (raster.height, raster.width))
             return grid, dict(zip(names, values, strict=True)), {key.lower(): value for key, value in raster.tags().items()}
     except rasterio.RasterioIOError as error:
-        raise ArtefactError(f"{path.name} is not readable ({error}). Delete it and run make all.") from None
+        msg = f"{path.name} is not readable ({error}). Delete it and run make all."
+        raise ArtefactError(msg) from None
 
 
 _UNITS = {"ppm": "ppm", "t_m3": "t/m3", "m": "m", "deg": "degree", "share": "1", "regression": "1"}

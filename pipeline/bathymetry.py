@@ -119,19 +119,22 @@ def read_grids(files: BathymetryFiles) -> list[NativeGrid]:
     """
     paths = files.paths(".nc", ".tif", ".tiff")
     if not paths:
-        raise BathymetryError("no bathymetry grid (.nc or .tif) in bathymetry. Put at least one there that covers the region.")
+        msg = "no bathymetry grid (.nc or .tif) in bathymetry. Put at least one there that covers the region."
+        raise BathymetryError(msg)
     grids = []
     for name, _ in paths:
         path = files.verified(name)
         grid = _read_netcdf(name, path) if name.lower().endswith(".nc") else _read_geotiff(name, path)
         known = grid.elevation_m[np.isfinite(grid.elevation_m)]
         if known.size == 0:
-            raise BathymetryError(f"{name} holds no depth at all. Remove it or replace it.")
+            msg = f"{name} holds no depth at all. Remove it or replace it."
+            raise BathymetryError(msg)
         if known.min() < _DEEPEST_M or known.max() > _HIGHEST_M:
-            raise BathymetryError(
+            msg = (
                 f"{name}: elevations run from {known.min():g} to {known.max():g} m, outside {_DEEPEST_M:g}..{_HIGHEST_M:g}. "
                 "Is the unit metres, and is the fill value declared?"
             )
+            raise BathymetryError(msg)
         grids.append(grid)
     return sorted(grids, key=lambda grid: (-grid.resolution_m, grid.name))
 
@@ -142,13 +145,16 @@ def _read_geotiff(name: str, path: Path) -> NativeGrid:
     try:
         with rasterio.open(path, driver="GTiff") as raster:
             if raster.crs is None:
-                raise BathymetryError(f"{name} has no coordinate system. Assign one, for instance with gdal_edit.")
+                msg = f"{name} has no coordinate system. Assign one, for instance with gdal_edit."
+                raise BathymetryError(msg)
             if raster.transform.b or raster.transform.d or raster.transform.e >= 0:
-                raise BathymetryError(f"{name} is rotated or not north-up. Warp it to a north-up grid first.")
+                msg = f"{name} is rotated or not north-up. Warp it to a north-up grid first."
+                raise BathymetryError(msg)
             values = raster.read(1, masked=True).astype(np.float64).filled(np.nan) * raster.scales[0] + raster.offsets[0]
             return NativeGrid(name, CRS.from_wkt(raster.crs.to_wkt()), raster.transform, values)
     except rasterio.RasterioIOError as error:
-        raise BathymetryError(f"{name} is no readable GeoTIFF: {error}") from None
+        msg = f"{name} is no readable GeoTIFF: {error}"
+        raise BathymetryError(msg) from None
 
 
 def _read_netcdf(name: str, path: Path) -> NativeGrid:
@@ -158,20 +164,24 @@ def _read_netcdf(name: str, path: Path) -> NativeGrid:
         with xr.open_dataset(path, engine="h5netcdf", decode_times=False) as dataset:
             dataset.load()
     except (OSError, ValueError) as error:
-        raise BathymetryError(f"{name} is no readable NetCDF-4 file: {error}") from None
+        msg = f"{name} is no readable NetCDF-4 file: {error}"
+        raise BathymetryError(msg) from None
     fields = [variable for variable in dataset.data_vars.values() if variable.ndim == 2 and np.issubdtype(variable.dtype, np.number)]
     if len(fields) != 1:
-        raise BathymetryError(f"{name} holds {len(fields)} two-dimensional fields; exactly one is needed. Keep the elevation only.")
+        msg = f"{name} holds {len(fields)} two-dimensional fields; exactly one is needed. Keep the elevation only."
+        raise BathymetryError(msg)
     field = fields[0]
     axes = {_axis_of(field[dimension].attrs, str(dimension)): str(dimension) for dimension in field.dims if dimension in field.coords}
     if set(axes) != {"longitude", "latitude"}:
-        raise BathymetryError(f"{name}: axes {', '.join(map(str, field.dims))} are not longitude and latitude. Give them CF units degrees_east and degrees_north.")
+        msg = f"{name}: axes {', '.join(map(str, field.dims))} are not longitude and latitude. Give them CF units degrees_east and degrees_north."
+        raise BathymetryError(msg)
     field = field.transpose(axes["latitude"], axes["longitude"]).sortby(axes["latitude"], ascending=False).sortby(axes["longitude"])
     longitude_deg, latitude_deg = field[axes["longitude"]].values.astype(float), field[axes["latitude"]].values.astype(float)
     for axis, values in (("longitude", longitude_deg), ("latitude", latitude_deg)):
         steps = np.diff(values)
         if values.size < 2 or np.ptp(steps) > 1e-3 * abs(steps.mean()):
-            raise BathymetryError(f"{name}: {axis} is not evenly spaced. Regrid it to equal steps.")
+            msg = f"{name}: {axis} is not evenly spaced. Regrid it to equal steps."
+            raise BathymetryError(msg)
     width, height = np.ptp(longitude_deg) / (longitude_deg.size - 1), np.ptp(latitude_deg) / (latitude_deg.size - 1)
     transform = Affine(width, 0, longitude_deg[0] - width / 2, 0, -height, latitude_deg[0] + height / 2)
     return NativeGrid(name, WGS84, transform, _sign(field.attrs, name) * field.values.astype(np.float64))
@@ -192,6 +202,5 @@ def _sign(attributes: dict[str, str], name: str) -> float:
         return -1.0
     if attributes.get("positive") == "up" or "height" in standard or "altitude" in standard or "elevation" in words:
         return 1.0
-    raise BathymetryError(
-        f"{name} does not say whether its values are depths or heights. Set the attribute standard_name to height_above_mean_sea_level, or positive to down."
-    )
+    msg = f"{name} does not say whether its values are depths or heights. Set standard_name to height_above_mean_sea_level, or positive to down."
+    raise BathymetryError(msg)

@@ -14,8 +14,9 @@ import sys
 
 OLDEST = (3, 11)
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-LOCK = os.path.join(ROOT, "requirements.lock")
-VENV = os.path.join(ROOT, ".venv")
+KIND = "-peers" if "--peers" in sys.argv[1:] else ""  # the environment of programs that ours is compared with
+LOCK = os.path.join(ROOT, "requirements{}.lock".format(KIND))
+VENV = os.path.join(ROOT, ".venv" + KIND)
 PYTHON = os.path.join(VENV, "bin", "python")
 STAMP = os.path.join(VENV, ".lock-sha256")
 CACHE = os.path.join(ROOT, ".cache")
@@ -71,7 +72,7 @@ def make_environment() -> None:
     failures = []
     for name, commands in installers():
         remove_environment()
-        say("set-up: .venv from requirements.lock with {} (once, a minute or two)".format(name))
+        say("set-up: .venv{0} from requirements{0}.lock with {1} (once, a minute or two)".format(KIND, name))
         output = run_all(commands)
         if output is None:
             with open(STAMP, "w") as file:
@@ -135,9 +136,7 @@ def installers() -> "list[tuple[str, list[list[str]]]]":
             ways.append(("pip", [[this_python, "-m", "venv", VENV], [PYTHON, "-m", "pip", *install]]))
         elif importable("venv") and importable("pip"):
             # Debian parts ensurepip from venv; a pip outside can fill an environment that has none.
-            ways.append(
-                ("pip", [[this_python, "-m", "venv", "--without-pip", VENV], [this_python, "-m", "pip", "--python", PYTHON, *install]])
-            )
+            ways.append(("pip", [[this_python, "-m", "venv", "--without-pip", VENV], [this_python, "-m", "pip", "--python", PYTHON, *install]]))
     if ways:
         return ways
     found = "{}.{}.{}".format(*sys.version_info[:3])
@@ -159,9 +158,7 @@ def run_all(commands: "list[list[str]]") -> "str | None":
     """Run commands one after the other; None if all went well, else what the failed one said."""
     for command in commands:
         try:
-            done = subprocess.run(
-                command, cwd=ROOT, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL
-            )
+            done = subprocess.run(command, cwd=ROOT, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
         except OSError as error:
             return "{}: {}".format(command[0], error)
         output = done.stdout.decode("utf-8", "replace")
@@ -253,7 +250,7 @@ def main(arguments: "list[str]") -> int:
     try:
         if up_to_date():
             return 0
-        if arguments == ["--check"]:
+        if "--check" in arguments:
             return 1
         hold_repository()
         if not up_to_date():  # the process that we waited for may have made it

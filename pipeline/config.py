@@ -48,14 +48,15 @@ class RegionSettings(Section):
         edges = (self.west_deg, self.east_deg, self.south_deg, self.north_deg)
         if self.polygon is not None:
             if any(edge is not None for edge in edges):
-                raise ValueError("give either polygon or the four edges, not both")
+                msg = "give either polygon or the four edges, not both"
+                raise ValueError(msg)
             return self
         if self.west_deg is None or self.east_deg is None or self.south_deg is None or self.north_deg is None:
-            raise ValueError("needs west_deg, east_deg, south_deg and north_deg, or polygon")
+            msg = "needs west_deg, east_deg, south_deg and north_deg, or polygon"
+            raise ValueError(msg)
         if not (self.west_deg < self.east_deg and self.south_deg < self.north_deg):
-            raise ValueError(
-                f"west_deg {self.west_deg} must be below east_deg {self.east_deg} and south_deg {self.south_deg} below north_deg {self.north_deg}"
-            )
+            msg = f"west_deg {self.west_deg} must be below east_deg {self.east_deg} and south_deg {self.south_deg} below north_deg {self.north_deg}"
+            raise ValueError(msg)
         return self
 
 
@@ -73,10 +74,12 @@ class GridSettings(Section):
     @model_validator(mode="after")
     def _whole_layers(self) -> Self:
         if self.top_m >= self.bottom_m:
-            raise ValueError(f"top_m {self.top_m} must be above bottom_m {self.bottom_m}")
+            msg = f"top_m {self.top_m} must be above bottom_m {self.bottom_m}"
+            raise ValueError(msg)
         layers = (self.bottom_m - self.top_m) / self.layer_m
         if abs(layers - round(layers)) > 1e-6:
-            raise ValueError(f"bottom_m - top_m = {self.bottom_m - self.top_m:g} must be a whole number of layer_m = {self.layer_m:g}")
+            msg = f"bottom_m - top_m = {self.bottom_m - self.top_m:g} must be a whole number of layer_m = {self.layer_m:g}"
+            raise ValueError(msg)
         return self
 
 
@@ -89,9 +92,11 @@ class ElementSettings(Section):
     @model_validator(mode="after")
     def _distinct(self) -> Self:
         if len(set(self.assessed)) != len(self.assessed):
-            raise ValueError(f"assessed names an element twice: {', '.join(self.assessed)}")
+            msg = f"assessed names an element twice: {', '.join(self.assessed)}"
+            raise ValueError(msg)
         if "density" in self.assessed:
-            raise ValueError("'density' is no element")
+            msg = "'density' is no element"
+            raise ValueError(msg)
         return self
 
 
@@ -118,9 +123,11 @@ class CutoffSettings(Section):
     def _rising_from_zero(self) -> Self:
         for key, values in (self.__pydantic_extra__ or {}).items():
             if not key.endswith("_ppm"):
-                raise ValueError(f"unknown key {key}; known are <element>_ppm, for instance dy_ppm")
+                msg = f"unknown key {key}; known are <element>_ppm, for instance dy_ppm"
+                raise ValueError(msg)
             if sorted(set(values)) != values or not values or values[0] != 0:
-                raise ValueError(f"{key} must rise from 0 without repeats, got {values}")
+                msg = f"{key} must rise from 0 without repeats, got {values}"
+                raise ValueError(msg)
         return self
 
     def of(self, element: str) -> list[float]:
@@ -248,9 +255,11 @@ def read_settings(path: Path) -> Settings:
     try:
         raw = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
-        raise SettingsError(f"{path.name} is missing from {path.parent}. Copy the one that ships with the program and change it.") from None
+        msg = f"{path.name} is missing from {path.parent}. Copy the one that ships with the program and change it."
+        raise SettingsError(msg) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{path.name} is no valid TOML: {error}. Numbers take a point, text takes quotes.") from None
+        msg = f"{path.name} is no valid TOML: {error}. Numbers take a point, text takes quotes."
+        raise SettingsError(msg) from None
     top = {key: raw.pop(key) for key in list(raw) if not isinstance(raw[key], dict)}
     try:
         settings = Settings(**{"assessment": top, **raw})
@@ -265,7 +274,9 @@ def read_settings(path: Path) -> Settings:
 def section_texts(path: Path) -> dict[str, str]:
     """Each section as sorted JSON with its defaults filled in: what a stage reads, and what decides whether it is stale."""
     settings = read_settings(path)
-    return {name: json.dumps(getattr(settings, name).model_dump(mode="json"), indent=1, sort_keys=True, ensure_ascii=False) + "\n" for name in SECTIONS}
+    return {
+        name: json.dumps(getattr(settings, name).model_dump(mode="json"), indent=1, sort_keys=True, ensure_ascii=False) + "\n" for name in SECTIONS
+    }
 
 
 def read_section(path: Path) -> Section:
@@ -296,9 +307,11 @@ def _read_outline(path: Path) -> list[Ring]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise SettingsError(f"[region] polygon: {path.name} does not exist in {path.parent}") from None
+        msg = f"[region] polygon: {path.name} does not exist in {path.parent}"
+        raise SettingsError(msg) from None
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise SettingsError(f"[region] polygon: {path.name} is no GeoJSON: {error}") from None
+        msg = f"[region] polygon: {path.name} is no GeoJSON: {error}"
+        raise SettingsError(msg) from None
     features = content.get("features", [content]) if isinstance(content, dict) else []
     geometries = [feature.get("geometry", feature) for feature in features]
     rings: list[Ring] = []
@@ -306,11 +319,14 @@ def _read_outline(path: Path) -> list[Ring]:
         kind, coordinates = geometry.get("type"), geometry.get("coordinates")
         polygons = {"Polygon": [coordinates], "MultiPolygon": coordinates}.get(kind)
         if polygons is None:
-            raise SettingsError(f"[region] polygon: {path.name} holds a {kind}; only Polygon and MultiPolygon bound a region")
+            msg = f"[region] polygon: {path.name} holds a {kind}; only Polygon and MultiPolygon bound a region"
+            raise SettingsError(msg)
         for polygon in polygons:
             if len(polygon) != 1:
-                raise SettingsError(f"[region] polygon: {path.name} has a polygon with a hole; cut it into polygons without holes")
+                msg = f"[region] polygon: {path.name} has a polygon with a hole; cut it into polygons without holes"
+                raise SettingsError(msg)
             rings.append([(float(longitude), float(latitude)) for longitude, latitude, *_ in polygon[0]])
     if not rings:
-        raise SettingsError(f"[region] polygon: {path.name} holds no polygon")
+        msg = f"[region] polygon: {path.name} holds no polygon"
+        raise SettingsError(msg)
     return rings

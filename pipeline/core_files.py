@@ -97,11 +97,13 @@ def read_core_tables(files: CoreFiles, elements: Sequence[str], intake: IntakeSe
     """
     names = {name for name, _ in files.paths(".csv")}
     if not names:
-        raise CoreFileError("no core table in cores: put at least one .csv there (columns core_id, longitude_deg, latitude_deg, from_m, to_m, <element>_ppm).")
+        msg = "no core table in cores: put at least one .csv there (columns core_id, longitude_deg, latitude_deg, from_m, to_m, <element>_ppm)."
+        raise CoreFileError(msg)
     sides = {name for name, _ in files.paths(".toml")}
     for name in sorted(sides):
         if f"{name[:-5]}.csv" not in names and not name.endswith("collars.toml"):
-            raise CoreFileError(f"{name} describes a file {name[:-5]}.csv that is not there. Rename or remove it with its table.")
+            msg = f"{name} describes a file {name[:-5]}.csv that is not there. Rename or remove it with its table."
+            raise CoreFileError(msg)
     tables = []
     for name in sorted(names):
         if name.endswith("collars.csv") and f"{name[:-11]}intervals.csv" in names:
@@ -114,7 +116,7 @@ def read_core_tables(files: CoreFiles, elements: Sequence[str], intake: IntakeSe
             _join(table, collars, _read_csv(collars, files.verified(collars))[1])
         _parse(table, elements, side)
         if not table.refusals or table.numbers:
-            _check_values(table, elements, intake)
+            _check_values(table, intake)
         tables.append(table)
     return tables
 
@@ -123,11 +125,13 @@ def _read_side(files: CoreFiles, name: str) -> SideFile:
     try:
         return SideFile(**tomllib.loads(files.verified(name).read_text(encoding="utf-8-sig")))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise CoreFileError(f"{name} is no valid TOML: {error}") from None
+        msg = f"{name} is no valid TOML: {error}"
+        raise CoreFileError(msg) from None
     except ValidationError as error:
         problem = error.errors()[0]
         key = ".".join(map(str, problem["loc"]))
-        raise CoreFileError(f"{name} key {key}: {problem['msg']}; known keys are {', '.join(SideFile.model_fields)}") from None
+        msg = f"{name} key {key}: {problem['msg']}; known keys are {', '.join(SideFile.model_fields)}"
+        raise CoreFileError(msg) from None
 
 
 def _read_csv(name: str, path: Path) -> tuple[list[int], dict[str, list[str]]]:
@@ -135,33 +139,41 @@ def _read_csv(name: str, path: Path) -> tuple[list[int], dict[str, list[str]]]:
     try:
         content = path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise CoreFileError(f"{name}: byte {error.start} is no UTF-8 text. Save the file as CSV UTF-8.") from None
+        msg = f"{name}: byte {error.start} is no UTF-8 text. Save the file as CSV UTF-8."
+        raise CoreFileError(msg) from None
     if "\0" in content:
-        raise CoreFileError(f"{name} holds NUL bytes and is no text table. Save it as CSV UTF-8.")
+        msg = f"{name} holds NUL bytes and is no text table. Save it as CSV UTF-8."
+        raise CoreFileError(msg)
     try:
         records = list(csv.reader(io.StringIO(content, newline=""), strict=True))
     except csv.Error as error:
-        raise CoreFileError(f"{name} is no readable CSV: {error}. Check its quotes.") from None
+        msg = f"{name} is no readable CSV: {error}. Check its quotes."
+        raise CoreFileError(msg) from None
     if not records or not any(cell.strip() for cell in records[0]):
-        raise CoreFileError(f"{name} is empty; the first row must name the columns.")
+        msg = f"{name} is empty; the first row must name the columns."
+        raise CoreFileError(msg)
     header = [cell.strip() for cell in records[0]]
     twice = sorted({column for column in header if header.count(column) > 1})
     if twice:
-        raise CoreFileError(f"{name} row 1: column {twice[0] or '(without a name)'} stands there twice. Each column needs its own name.")
+        msg = f"{name} row 1: column {twice[0] or '(without a name)'} stands there twice. Each column needs its own name."
+        raise CoreFileError(msg)
     kept = [(number, [cell.strip() for cell in record]) for number, record in enumerate(records[1:], start=2) if any(cell.strip() for cell in record)]
     for number, record in kept:
         if len(record) != len(header):
-            raise CoreFileError(f"{name} row {number}: {len(record)} cells where the header has {len(header)}. Is a comma missing, or one too many?")
+            msg = f"{name} row {number}: {len(record)} cells where the header has {len(header)}. Is a comma missing, or one too many?"
+            raise CoreFileError(msg)
     return [number for number, _ in kept], {column: [record[i] for _, record in kept] for i, column in enumerate(header)}
 
 
 def _join(table: CoreTable, collars_name: str, collars: dict[str, list[str]]) -> None:
     """Bring the collar's columns to each interval."""
     if "core_id" not in collars or "core_id" not in table.text:
-        raise CoreFileError(f"{table.name} and {collars_name} are joined on core_id, which one of them lacks.")
+        msg = f"{table.name} and {collars_name} are joined on core_id, which one of them lacks."
+        raise CoreFileError(msg)
     position = {core: index for index, core in enumerate(collars["core_id"])}
     if len(position) != len(collars["core_id"]):
-        raise CoreFileError(f"{collars_name}: a core_id stands there twice. One row per core.")
+        msg = f"{collars_name}: a core_id stands there twice. One row per core."
+        raise CoreFileError(msg)
     for index, core in enumerate(table.text["core_id"]):
         if core not in position:
             table.refuse(index, "core_id", f"has no row in {collars_name}; add the collar or correct the id")
@@ -202,7 +214,8 @@ def _to_lonlat(table: CoreTable, crs: str) -> None:
     try:
         transformer = Transformer.from_crs(CRS.from_user_input(crs), CRS.from_epsg(4326), always_xy=True)
     except CRSError:
-        raise CoreFileError(f"{table.name[:-4]}.toml: crs {crs!r} is unknown. Give an EPSG code, for instance EPSG:28992.") from None
+        msg = f"{table.name[:-4]}.toml: crs {crs!r} is unknown. Give an EPSG code, for instance EPSG:28992."
+        raise CoreFileError(msg) from None
     longitude_deg, latitude_deg = transformer.transform(table.numbers["easting_m"], table.numbers["northing_m"])
     for column, values, origin in (("longitude_deg", longitude_deg, "easting_m"), ("latitude_deg", latitude_deg, "northing_m")):
         table.numbers[column] = np.where(np.isfinite(values), values, np.nan)
@@ -210,32 +223,44 @@ def _to_lonlat(table: CoreTable, crs: str) -> None:
     table.conversion = f"position from {crs}"
 
 
-def _check_values(table: CoreTable, elements: Sequence[str], intake: IntakeSettings) -> None:
+def _check_values(table: CoreTable, intake: IntakeSettings) -> None:
     """Each value against what is possible."""
     n = table.numbers
     for index, core in enumerate(table.text["core_id"]):
         if core == "":
             table.refuse(index, "core_id", "is empty; every row needs the id of its core")
     for column in ("longitude_deg", "latitude_deg", "from_m", "to_m"):
-        for index in np.flatnonzero(np.isnan(n[column])):
-            if table.text[column][index] == "":
-                table.refuse(int(index), column, "is empty; every row needs it")
+        for missing in np.flatnonzero(np.isnan(n[column])):
+            if table.text[column][missing] == "":
+                table.refuse(int(missing), column, "is empty; every row needs it")
     _refuse(table, "latitude_deg", np.abs(n["latitude_deg"]) > 90, "is no latitude (-90 to 90). Are longitude and latitude swapped?")
     _refuse(table, "longitude_deg", (n["longitude_deg"] < -180) | (n["longitude_deg"] > 360), "is no longitude (-180 to 360)")
     _refuse(table, "from_m", n["from_m"] < 0, "lies above the seafloor; depths are metres below it, from 0 down")
     _refuse(table, "to_m", n["to_m"] <= n["from_m"], "is not below from_m; an interval runs from its top down to its bottom. Are they swapped?")
     if "penetration_m" in n:
-        _refuse(table, "penetration_m", n["penetration_m"] <= 0, "is no penetration; give the length of core below the seafloor in metres, or leave it empty")
+        _refuse(
+            table,
+            "penetration_m",
+            n["penetration_m"] <= 0,
+            "is no penetration; give the length of core below the seafloor in metres, or leave it empty",
+        )
         _refuse(table, "to_m", n["to_m"] > n["penetration_m"] + 1e-6, "is deeper than penetration_m; correct one of them")
     if "water_depth_m" in n:
         _refuse(table, "water_depth_m", n["water_depth_m"] < 0, "is negative; water depth is metres, positive down")
     # Nothing fits between the atomic limit and a plain typing slip: a grade is a share of the dry mass.
     for column in sorted(c for c in n if c.endswith("_ppm") and c != "detection_limit_ppm"):
         _refuse(table, column, n[column] < 0, "is a negative grade; leave the cell empty where nothing was measured")
-        _refuse(table, column, n[column] > intake.max_grade_ppm, f"is more than {intake.max_grade_ppm:g} ppm can be ([intake] max_grade_ppm). Is the unit ppm?")
+        _refuse(
+            table,
+            column,
+            n[column] > intake.max_grade_ppm,
+            f"is more than {intake.max_grade_ppm:g} ppm can be ([intake] max_grade_ppm). Is the unit ppm?",
+        )
     if "dry_bulk_density_t_m3" in n:
         density, column = n["dry_bulk_density_t_m3"], "dry_bulk_density_t_m3"
-        rule = f"is outside {intake.min_density_t_m3:g} to {intake.max_density_t_m3:g} t/m3 ([intake] min_density_t_m3, max_density_t_m3). Is the unit kg/m3?"
+        rule = (
+            f"is outside {intake.min_density_t_m3:g} to {intake.max_density_t_m3:g} t/m3 ([intake] min_density_t_m3, max_density_t_m3). Is it kg/m3?"
+        )
         _refuse(table, column, (density < intake.min_density_t_m3) | (density > intake.max_density_t_m3), rule)
 
 

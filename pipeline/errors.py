@@ -9,7 +9,7 @@ class CoreFileError(PipelineError):
     """A core file cannot be used as it is."""
 
 
-class RowsRefused(CoreFileError):  # noqa: N818 - says what happened
+class RowsRefused(CoreFileError):
     """Rows of core files cannot be used; carries them all, so that they can be listed.
 
     Parameters
@@ -33,11 +33,11 @@ class ArtefactError(PipelineError):
     """A file in the flow is missing, torn or not of the kind its name promises."""
 
 
-class GridMismatch(PipelineError):  # noqa: N818 - the contract's name
+class GridMismatch(PipelineError):
     """Two rasters that should share one grid do not."""
 
 
-class TooFewSamples(PipelineError):  # noqa: N818 - the contract's name
+class TooFewSamples(PipelineError):
     """There are not enough samples for the estimate asked for."""
 
 

@@ -68,7 +68,8 @@ def layer_data(composites: Composites, subject: str, grid: Grid) -> LayerData:
 def kriging_of(composites: Composites, variogram: Variogram, grid: Grid, layers: Layers, block_nodes: int) -> LayeredKriging:
     """Factorised kriging system of one variable."""
     if variogram.model is None:
-        raise ArtefactError(f"variogram of {variogram.subject} holds no model: nothing was measured")
+        msg = f"variogram of {variogram.subject} holds no model: nothing was measured"
+        raise ArtefactError(msg)
     data = layer_data(composites, variogram.subject, grid)
     statistics = LayerStatistics(variogram.layer_mean, variogram.layer_sd, variogram.layer_pool)
     return LayeredKriging(
@@ -81,7 +82,8 @@ def variogram_of(variograms: Iterable[Variogram], subject: str) -> Variogram:
     for variogram in variograms:
         if variogram.subject == subject:
             return variogram
-    raise ArtefactError(f"variogram_{subject}.json is missing among the inputs")
+    msg = f"variogram_{subject}.json is missing among the inputs"
+    raise ArtefactError(msg)
 
 
 def core_positions_m(composites: Composites, grid: Grid) -> Array:
@@ -95,7 +97,8 @@ def median_spacing_m(positions_m: Array) -> float:
     distinct = np.unique(np.round(positions_m, 3), axis=0)
     if len(distinct) < 2:
         return 0.0
-    return float(np.median(cKDTree(distinct).query(distinct, k=2)[0][:, 1]))
+    distance_m = np.asarray(cKDTree(distinct).query(distinct, k=2)[0])
+    return float(np.median(distance_m[:, 1]))
 
 
 def estimated_cells(composites: Composites, seafloor: Seafloor, max_distance_spacings: float) -> NDArray[np.bool_]:
@@ -104,7 +107,7 @@ def estimated_cells(composites: Composites, seafloor: Seafloor, max_distance_spa
     easting_m, northing_m = seafloor.grid.centres_m()
     distance_m, _ = cKDTree(positions_m).query(np.column_stack([easting_m.ravel(), northing_m.ravel()]))
     # ASSUME: farther than this from every core the estimate would be the mean and nothing else; such cells stay empty.
-    near = distance_m.reshape(seafloor.grid.shape) <= max_distance_spacings * median_spacing_m(positions_m)
+    near = np.asarray(distance_m).reshape(seafloor.grid.shape) <= max_distance_spacings * median_spacing_m(positions_m)
     return np.asarray(near & (seafloor.region_share > 0))
 
 

@@ -18,6 +18,7 @@ from pipeline.errors import GridMismatch, SettingsError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+    from shapely.geometry.base import BaseGeometry
 
     from pipeline.config import GridSettings, RegionSettings
 
@@ -60,13 +61,13 @@ class Grid:
         """West, south, east, north edge in metres."""
         rows, columns = self.shape
         west, north = self.transform.c, self.transform.f
-        return west, north - rows * self.cell_m, west + columns * self.cell_m, north
+        return float(west), north - rows * self.cell_m, west + columns * self.cell_m, float(north)
 
     def centres_m(self) -> tuple[Array, Array]:
         """Easting and northing of every cell centre, two (rows, columns) arrays in metres."""
         rows, columns = self.shape
-        easting_m = self.transform.c + (np.arange(columns) + 0.5) * self.cell_m
-        northing_m = self.transform.f - (np.arange(rows) + 0.5) * self.cell_m
+        easting_m = float(self.transform.c) + (np.arange(columns) + 0.5) * self.cell_m
+        northing_m = float(self.transform.f) - (np.arange(rows) + 0.5) * self.cell_m
         return np.broadcast_to(easting_m, self.shape).copy(), np.broadcast_to(northing_m[:, None], self.shape).copy()
 
     @cached_property
@@ -100,7 +101,7 @@ class Layers:
     @property
     def tops_m(self) -> Array:
         """(layers,) upper boundaries in metres below the seafloor."""
-        return self.top_m + self.layer_m * np.arange(self.count)
+        return np.asarray(self.top_m + self.layer_m * np.arange(self.count), dtype=np.float64)
 
     @property
     def bottoms_m(self) -> Array:
@@ -133,10 +134,11 @@ def require_same_grid(*grids: Grid) -> Grid:
     first = grids[0]
     for other in grids[1:]:
         if not same_grid(first, other):
-            raise GridMismatch(
+            msg = (
                 f"two rasters lie on different grids: {first.shape} cells of {first.cell_m:g} m and {other.shape} cells of {other.cell_m:g} m. "
                 "Delete the processed folder and run make all."
             )
+            raise GridMismatch(msg)
     return first
 
 
@@ -146,25 +148,28 @@ def region_lonlat(region: RegionSettings) -> shapely.MultiPolygon:
         rings = [shapely.Polygon(ring) for ring in region.outline]
         merged = shapely.union_all(rings)
         if not all(ring.is_valid for ring in rings) or merged.is_empty:
-            raise SettingsError(f"[region] polygon {region.polygon}: the outline crosses itself or has no area. Repair it in a GIS.")
-        return shapely.MultiPolygon([merged] if isinstance(merged, shapely.Polygon) else list(merged.geoms))
+            msg = f"[region] polygon {region.polygon}: the outline crosses itself or has no area. Repair it in a GIS."
+            raise SettingsError(msg)
+        return shapely.MultiPolygon([part for part in shapely.get_parts(merged) if isinstance(part, shapely.Polygon)])
     if region.west_deg is None or region.east_deg is None or region.south_deg is None or region.north_deg is None:
-        raise SettingsError("[region] has neither edges nor an outline")
+        msg = "[region] has neither edges nor an outline"
+        raise SettingsError(msg)
     return shapely.MultiPolygon([shapely.box(region.west_deg, region.south_deg, region.east_deg, region.north_deg)])
 
 
-def region_outline(region: RegionSettings, grid: Grid) -> shapely.Geometry:
+def region_outline(region: RegionSettings, grid: Grid) -> BaseGeometry:
     """Outline of the region on the grid's projection, in metres; edges are densified first, so that parallels stay curved."""
     lonlat = region_lonlat(region)
     span_deg = max(lonlat.bounds[2] - lonlat.bounds[0], lonlat.bounds[3] - lonlat.bounds[1])
     dense = shapely.segmentize(lonlat, span_deg / _EDGE_POINTS)
-    return shapely.transform(dense, lambda xy: np.column_stack(grid.from_lonlat(xy[:, 0], xy[:, 1])))
+    projected: BaseGeometry = shapely.transform(dense, lambda xy: np.column_stack(grid.from_lonlat(xy[:, 0], xy[:, 1])))
+    return projected
 
 
 def region_grid(region: RegionSettings, settings: GridSettings) -> Grid:
     """Grid that covers the region, its cell edges at whole multiples of ``cell_m`` from the centre of projection.
 
-    The projection is a Lambert azimuthal equal-area (Snyder 1987, USGS Professional Paper 1395, p. 182) centred on the region, so that areas are true.
+    It is a Lambert azimuthal equal-area (Snyder 1987, USGS Professional Paper 1395, p. 182) centred on the region, so that areas are true.
 
     Raises
     ------
@@ -185,7 +190,8 @@ def region_grid(region: RegionSettings, settings: GridSettings) -> Grid:
     first_row, last_row = math.floor(bottom + 1e-6), math.ceil(top - 1e-6)
     rows, columns = last_row - first_row, last_column - first_column
     if rows * columns > _MAX_CELLS:
-        raise SettingsError(f"[grid] cell_m = {settings.cell_m:g} gives {rows} x {columns} cells, more than {_MAX_CELLS:,}. Use larger cells.")
+        msg = f"[grid] cell_m = {settings.cell_m:g} gives {rows} x {columns} cells, more than {_MAX_CELLS:,}. Use larger cells."
+        raise SettingsError(msg)
     transform = Affine(settings.cell_m, 0, first_column * settings.cell_m, 0, -settings.cell_m, last_row * settings.cell_m)
     return Grid(crs, transform, (rows, columns))
 

@@ -102,15 +102,10 @@ def _scan_and_build(options: argparse.Namespace) -> int:
         return 0
     command = [*command, f"LINKS={link_folder(options.links, raw=raw, processed=processed, maps=maps)}"]
     os.environ["NUMBA_CACHE_DIR"] = str(numba_cache(ROOT / ".cache"))
-    if _nothing_to_do(command):
-        print("up to date")
-        return 0
-    _become(command)
-
-
-def _become(command: Sequence[str]) -> NoReturn:
-    sys.stdout.flush()
-    os.execvp(command[0], command)
+    if not _nothing_to_do(command):
+        os.execvp(command[0], command)
+    print("up to date")
+    return 0
 
 
 def _hold(folder: Path) -> None:
@@ -136,10 +131,7 @@ def _refuse_impossible_folders(raw: Path, processed: Path, maps: Path) -> None:
 def _nothing_to_do(command: Sequence[str]) -> bool:
     # close_fds would cut Make off from the job server of the Make above it.
     return (
-        subprocess.run(
-            [*command, "--question"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, close_fds=False, check=False
-        ).returncode
-        == 0
+        subprocess.run([*command, "--question"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, close_fds=False, check=False).returncode == 0
     )
 
 
@@ -272,9 +264,7 @@ def _settings_texts(raw: Path, processed: Path) -> dict[str, str]:
     from pipeline.config import section_texts
 
     texts = {f"{name}.json": text for name, text in section_texts(raw / "assessment.toml").items()}
-    write_if_changed(
-        folder / ".source.json", json.dumps({"source": source, "sections": _hashes_of(texts)}, sort_keys=True, indent=1) + "\n"
-    )
+    write_if_changed(folder / ".source.json", json.dumps({"source": source, "sections": _hashes_of(texts)}, sort_keys=True, indent=1) + "\n")
     return texts
 
 

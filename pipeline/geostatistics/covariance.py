@@ -47,11 +47,14 @@ class Structure:
     def __post_init__(self) -> None:
         """Refuse what is not positive definite."""
         if self.kind not in _KINDS:
-            raise ValueError(f"unknown covariance {self.kind!r}; known are {', '.join(sorted(_KINDS))}")
+            msg = f"unknown covariance {self.kind!r}; known are {', '.join(sorted(_KINDS))}"
+            raise ValueError(msg)
         if not self.sill >= 0:
-            raise ValueError(f"sill is {self.sill}; a variance is not negative")
+            msg = f"sill is {self.sill}; a variance is not negative"
+            raise ValueError(msg)
         if not (self.horizontal_range_m > 0 and self.vertical_range_m > 0):
-            raise ValueError(f"ranges are {self.horizontal_range_m} and {self.vertical_range_m} m; both must be positive")
+            msg = f"ranges are {self.horizontal_range_m} and {self.vertical_range_m} m; both must be positive"
+            raise ValueError(msg)
 
 
 @dataclass(frozen=True)
@@ -68,7 +71,8 @@ class CovarianceModel:
     def __post_init__(self) -> None:
         """Refuse what is not positive definite."""
         if not self.nugget >= 0:
-            raise ValueError(f"nugget is {self.nugget}; a variance is not negative")
+            msg = f"nugget is {self.nugget}; a variance is not negative"
+            raise ValueError(msg)
 
     @property
     def sill(self) -> float:
@@ -101,7 +105,8 @@ class CovarianceModel:
     def parameters(self) -> Array:
         """(structures, 4) array for compiled code: kind, sill, inverse ranges in 1/m."""
         return np.array(
-            [[_KINDS[part.kind], part.sill, 1 / part.horizontal_range_m, 1 / part.vertical_range_m] for part in self.structures], dtype=float
+            [[_KINDS[part.kind], part.sill, 1 / part.horizontal_range_m, 1 / part.vertical_range_m] for part in self.structures],
+            dtype=float,
         ).reshape(-1, 4)
 
     def to_dict(self) -> dict[str, Any]:
@@ -149,7 +154,7 @@ def block_covariance(model: CovarianceModel, centres_m: Array, data_m: Array, of
     return out
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[misc]
+@numba.njit(cache=True, nogil=True, error_model="numpy")
 def _at(parameters: Array, horizontal2: float, vertical2: float) -> float:  # pragma: no cover - compiled
     """Covariance without nugget at squared lags."""
     total = 0.0
@@ -164,7 +169,7 @@ def _at(parameters: Array, horizontal2: float, vertical2: float) -> float:  # pr
     return total
 
 
-@numba.njit(parallel=True, cache=True, nogil=True, error_model="numpy")  # type: ignore[misc]
+@numba.njit(parallel=True, cache=True, nogil=True, error_model="numpy")
 def _fill_columns(
     parameters: Array, centres_m: Array, data_m: Array, vertical_lags_m: Array, offsets_m: Array, weights: Array, out: Array
 ) -> None:  # pragma: no cover - compiled
@@ -180,7 +185,7 @@ def _fill_columns(
                     out[i, j, lag] += weights[k] * _at(parameters, x * x + y * y, vertical_lags_m[lag] ** 2)
 
 
-@numba.njit(parallel=True, cache=True, nogil=True, error_model="numpy")  # type: ignore[misc]
+@numba.njit(parallel=True, cache=True, nogil=True, error_model="numpy")
 def _fill(parameters: Array, centres_m: Array, data_m: Array, offsets_m: Array, weights: Array, out: Array) -> None:  # pragma: no cover - compiled
     """Sums run in fixed order inside a block, so threads do not change a bit."""
     for i in numba.prange(centres_m.shape[0]):
@@ -197,8 +202,8 @@ def _fill(parameters: Array, centres_m: Array, data_m: Array, offsets_m: Array, 
 def column_covariance(model: CovarianceModel, centres_m: Array, data_m: Array, vertical_lags_m: Array, offsets_m: Array, weights: Array) -> Array:
     """Mean covariance, without nugget, between columns of blocks and vertical cores, for each vertical lag that occurs.
 
-    Blocks and composites lie in the same few layers, so that all pairs of a column and a core share a short table of vertical lags: a tenth of the work
-    of :func:`block_covariance`, the same numbers.
+    Blocks and composites lie in the same few layers, so that all pairs of a column and a core share a short table of vertical lags: a
+    tenth of the work of :func:`block_covariance`, the same numbers.
 
     Parameters
     ----------
@@ -217,8 +222,8 @@ def column_covariance(model: CovarianceModel, centres_m: Array, data_m: Array, v
     (columns, cores, lags) array
     """
     out = np.empty((len(centres_m), len(data_m), len(vertical_lags_m)))
-    args = (np.ascontiguousarray(a, dtype=float) for a in (centres_m, data_m, vertical_lags_m, offsets_m, weights))
-    _fill_columns(model.parameters(), *args, out)
+    centres_m, data_m, offsets_m = (np.ascontiguousarray(positions, dtype=float) for positions in (centres_m, data_m, offsets_m))
+    _fill_columns(model.parameters(), centres_m, data_m, vertical_lags_m, offsets_m, weights, out)
     return out
 
 

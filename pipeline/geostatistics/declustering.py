@@ -9,11 +9,12 @@ import shapely
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+    from shapely.geometry.base import BaseGeometry
 
     Array = NDArray[np.float64]
 
 
-def polygonal_weights(easting_m: Array, northing_m: Array, region: shapely.Geometry) -> Array:
+def polygonal_weights(easting_m: Array, northing_m: Array, region: BaseGeometry) -> Array:
     """Share of the region that is nearest to each position (polygons of influence; Isaaks & Srivastava 1989, p. 238).
 
     Parameters

@@ -74,10 +74,11 @@ class Kriging:
             self._solved_drift = cho_solve(self._factor, drift)
             self._drift_factor = cho_factor(drift.T @ self._solved_drift, lower=True)
         except LinAlgError:
-            raise TooFewSamples(
+            msg = (
                 f"the kriging system of {len(positions_m)} data has no unique solution: data coincide without nugget, or a drift has no data. "
                 "Merge coincident samples, or add data."
-            ) from None
+            )
+            raise TooFewSamples(msg) from None
         self._inverse = cho_solve(self._factor, np.eye(len(positions_m)))
 
     def weights(self, covariance: Array, target_drift: Array) -> Array:

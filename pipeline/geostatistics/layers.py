@@ -136,8 +136,9 @@ class LayeredKriging:
         self._residuals = (values - statistics.mean[layer]) / statistics.sd[layer]
         self._cores_m, core_of_datum = np.unique(positions_m[:, :2], axis=0, return_inverse=True)
         self._core_of_datum = np.asarray(core_of_datum).ravel()
-        apart_m = np.round(np.abs(self.depths_m[self.layers][:, None] - positions_m[None, :, 2]), 6)
-        self._lags_m, lag_of = np.unique(apart_m, return_inverse=True)
+        apart_m = np.asarray(np.abs(self.depths_m[self.layers][:, None] - positions_m[None, :, 2]).round(6), dtype=np.float64)
+        lags_m, lag_of = np.unique(apart_m, return_inverse=True)
+        self._lags_m = np.asarray(lags_m, dtype=np.float64)
         self._lag_of = np.asarray(lag_of).reshape(apart_m.shape)
         drift = (statistics.pool[layer][:, None] == self._pools[None, :]) / statistics.sd[layer][:, None]
         # The nugget of an average of coincident composites is smaller: the rest is taken back as a negative error.
@@ -219,7 +220,7 @@ class LayeredKriging:
         """(columns, layers estimated, data) covariance of blocks with data, without nugget."""
         centres_m = np.column_stack([easting_m, northing_m])
         table = column_covariance(self.model, centres_m, self._cores_m, self._lags_m, self._offsets_m[:, :2], self._node_weights)
-        return np.asarray(table[:, self._core_of_datum[None, :], self._lag_of])
+        return np.asarray(table[:, self._core_of_datum[None, :], self._lag_of], dtype=np.float64)
 
     def _drift(self) -> Array:
         """(layers, pools) drift of standardised blocks."""
@@ -236,7 +237,7 @@ class LayeredKriging:
         return total
 
     def _total_variance(self, share: Array) -> float:
-        r"""Prior variance of the weighted sum over all blocks, :math:`\sum_{\Delta} (w \star w)(\Delta)\,\bar C(\Delta)`, by autocorrelation of the weights.
+        r"""Prior variance of the weighted sum over all blocks, :math:`\sum_{\Delta} (w \star w)(\Delta)\,\bar C(\Delta)`, by autocorrelation.
 
         Blocks are represented by midpoint nodes at a quarter of their side, so that neighbouring blocks are not taken for points.
         """
@@ -255,12 +256,9 @@ class LayeredKriging:
 
 
 def _merged(positions_m: Array, values: Array, layer: Integers) -> tuple[Array, Array, Integers, Array]:
-    """Average composites that share position and layer (replicate cores), and say how many went into each; sorted by position, so order never matters."""
-    keys, index, copies = np.unique(np.round(positions_m, 3), axis=0, return_inverse=True, return_counts=True)
-    index = np.asarray(index).ravel()
-    order = np.lexsort((values, index))
-    merged = np.zeros(len(keys))
-    np.add.at(merged, index[order], values[order])
-    layers = np.zeros(len(keys), dtype=np.int64)
-    layers[index] = layer
-    return keys, merged / copies, layers, copies.astype(float)
+    """Average composites that share position and layer (replicate cores) and count them; sorted by position, so order never matters."""
+    order = np.lexsort((values, positions_m[:, 2], positions_m[:, 1], positions_m[:, 0]))
+    positions_m, values, layer = positions_m[order], values[order], layer[order]
+    _, first, index, copies = np.unique(np.round(positions_m, 3), axis=0, return_index=True, return_inverse=True, return_counts=True)
+    sums = np.bincount(np.asarray(index).ravel(), weights=values)
+    return positions_m[first], sums / copies, layer[first], copies.astype(float)

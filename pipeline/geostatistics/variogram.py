@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy.optimize import least_squares
@@ -55,7 +55,7 @@ class Fit:
     at_bounds: tuple[str, ...]
 
 
-def experimental_variogram(positions_m: Array, values: Array, cores: Array, layer_m: float, lag_edges_m: Array) -> Experimental:
+def experimental_variogram(positions_m: Array, values: Array, cores: NDArray[Any], layer_m: float, lag_edges_m: Array) -> Experimental:
     """Down-core pairs by whole layers, and pairs of different cores at equal depth by horizontal lag.
 
     Parameters
@@ -100,8 +100,8 @@ def fit_variogram(experimental: Experimental, kind: str, horizontal_range_m: tup
 
     .. math:: \gamma(d_h, d_v) = c_0 + c_1\,\gamma_1\!\big(\sqrt{(d_h/a_h)^2 + (d_v/a_v)^2}\big) + c_2\,\gamma_1(d_h/a_h)
 
-    minimises :math:`\sum_j N_j (\hat\gamma_j/\gamma_j - 1)^2` (Cressie 1985). The zonal part :math:`c_2` differs between cores and not within one: without
-    vertical lags it is left out. Several starts, the best wins; positive definite by construction.
+    minimises :math:`\sum_j N_j (\hat\gamma_j/\gamma_j - 1)^2` (Cressie 1985). The zonal part :math:`c_2` differs between cores and not within
+    one: without vertical lags it is left out. Several starts, the best wins; positive definite by construction.
 
     Parameters
     ----------
@@ -125,7 +125,7 @@ def fit_variogram(experimental: Experimental, kind: str, horizontal_range_m: tup
     def model_of(reduced: Array) -> CovarianceModel:
         full = np.array([0.0, 0.0, 0.0, 0.5 * (low_v + high_v), 0.0])
         full[free] = reduced
-        nugget, sill, horizontal, vertical, zonal = full
+        nugget, sill, horizontal, vertical, zonal = (float(value) for value in full)
         parts = [Structure(kind, sill * scale, float(np.exp(horizontal)), float(np.exp(vertical)) if has_vertical else np.inf)]
         if has_vertical:
             parts.append(Structure(kind, zonal * scale, float(np.exp(horizontal)), np.inf))
@@ -136,8 +136,10 @@ def fit_variogram(experimental: Experimental, kind: str, horizontal_range_m: tup
         return np.sqrt(experimental.pairs) * (experimental.semivariance / np.maximum(modelled, 1e-6 * scale) - 1)
 
     starts = (np.array([0.1, 0.7, low_h + share * (high_h - low_h), low_v + 0.5 * (high_v - low_v), 0.2])[free] for share in _START_RANGES)
-    fits = [least_squares(misfit, start, bounds=(lower[free], upper[free]), x_scale=np.maximum(upper - lower, 1.0)[free], xtol=1e-12) for start in starts]
+    fits = [
+        least_squares(misfit, start, bounds=(lower[free], upper[free]), x_scale=np.maximum(upper - lower, 1.0)[free], xtol=1e-12) for start in starts
+    ]
     best = min(fits, key=lambda result: result.cost)
     touched = np.isclose(best.x, lower[free], atol=1e-5) | np.isclose(best.x, upper[free], atol=1e-5)
-    at_bounds = tuple(name for name, on in zip(np.array(names)[free], touched, strict=True) if on)
+    at_bounds = tuple(str(name) for name, on in zip(np.array(names)[free], touched, strict=True) if on)
     return Fit(model_of(best.x), float(2 * best.cost), at_bounds)

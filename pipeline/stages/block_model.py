@@ -34,7 +34,11 @@ def run(seafloor: Seafloor, density: Density, grades: list[Grade]) -> BlockModel
     coordinates = {
         "easting_m": ("easting_m", easting_m[0], {"units": "m", "standard_name": "projection_x_coordinate"}),
         "northing_m": ("northing_m", northing_m[:, 0], {"units": "m", "standard_name": "projection_y_coordinate"}),
-        "depth_m": ("depth_m", (layers.tops_m + layers.bottoms_m) / 2, {"units": "m", "positive": "down", "long_name": "middle of the layer below the seafloor"}),
+        "depth_m": (
+            "depth_m",
+            (layers.tops_m + layers.bottoms_m) / 2,
+            {"units": "m", "positive": "down", "long_name": "middle of the layer below the seafloor"},
+        ),
     }
     dataset = xr.Dataset(variables, coordinates, {"Conventions": "CF-1.8", **density.marks.tags()})
     dataset["crs"] = xr.DataArray(np.int32(0), attrs=grid.crs.to_cf())

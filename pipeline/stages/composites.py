@@ -19,7 +19,12 @@ if TYPE_CHECKING:
 
 
 def run(
-    samples: Samples, seafloor: Seafloor, region: RegionSettings, settings: CompositeSettings, density: DensitySettings, elements: ElementSettings
+    samples: Samples,
+    seafloor: Seafloor,
+    region: RegionSettings,
+    settings: CompositeSettings,
+    density: DensitySettings,
+    elements: ElementSettings,
 ) -> Composites:
     r"""Composite grades by length times dry density, and density by length, within each layer.
 
@@ -38,11 +43,13 @@ def run(
     pieces, source = _density_supplied(_pieces(samples.frame, seafloor.layers), density)
     if pieces.empty:
         layers = seafloor.layers
-        raise TooFewSamples(f"no sample lies between {layers.top_m:g} and {layers.bottom_m:g} m below the seafloor. Check [grid] top_m and bottom_m.")
+        msg = f"no sample lies between {layers.top_m:g} and {layers.bottom_m:g} m below the seafloor. Check [grid] top_m and bottom_m."
+        raise TooFewSamples(msg)
     frame = _layer_values(pieces, seafloor.layers, elements.assessed)
     frame = frame.loc[frame["sampled_share"] >= settings.min_sampled_share].reset_index(drop=True)
     if frame.empty:
-        raise TooFewSamples(f"no layer of any core is sampled to {settings.min_sampled_share:g} of its thickness ([composites] min_sampled_share).")
+        msg = f"no layer of any core is sampled to {settings.min_sampled_share:g} of its thickness ([composites] min_sampled_share)."
+        raise TooFewSamples(msg)
     frame["declustering_weight"] = _weights(frame, seafloor.grid, region)
     points = gpd.GeoDataFrame(frame, geometry=gpd.points_from_xy(frame["longitude_deg"], frame["latitude_deg"]), crs="EPSG:4326")
     return Composites(points, seafloor.layers, tuple(elements.assessed), source, samples.marks)
@@ -53,13 +60,14 @@ def _pieces(samples: pd.DataFrame, layers: Layers) -> pd.DataFrame:
     import pandas as pd
 
     # Depths are rounded to a micrometre first: 0.3 and 0.1 + 0.2 are the same boundary.
-    first = np.floor(np.round((samples["from_m"] - layers.top_m) / layers.layer_m, 6)).astype(int)
-    last = np.ceil(np.round((samples["to_m"] - layers.top_m) / layers.layer_m, 6)).astype(int)
-    counts = (last.clip(upper=layers.count) - first.clip(lower=0)).clip(lower=0).to_numpy()
+    first = np.floor(np.round((samples["from_m"].to_numpy() - layers.top_m) / layers.layer_m, 6)).astype(int)
+    last = np.ceil(np.round((samples["to_m"].to_numpy() - layers.top_m) / layers.layer_m, 6)).astype(int)
+    first = np.maximum(first, 0)
+    counts = np.maximum(np.minimum(last, layers.count) - first, 0)
     index = np.repeat(np.arange(len(samples)), counts)
     step = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
     pieces = pd.DataFrame(samples.drop(columns="geometry")).iloc[index].reset_index(drop=True)
-    pieces["layer"] = first.clip(lower=0).to_numpy()[index] + step
+    pieces["layer"] = first[index] + step
     top_m, bottom_m = layers.tops_m[pieces["layer"]], layers.bottoms_m[pieces["layer"]]
     pieces["length_m"] = np.minimum(pieces["to_m"], bottom_m) - np.maximum(pieces["from_m"], top_m)
     return pieces.loc[pieces["length_m"] > 0].reset_index(drop=True)

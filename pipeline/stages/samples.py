@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
+from collections import Counter
+
 import numpy as np
 
 from pipeline.artefacts import REJECTED_COLUMNS, BathymetryFiles, CoreFiles, Marks, Samples
@@ -17,6 +20,7 @@ if TYPE_CHECKING:
 
 _SHOWN = 20
 _METRES_PER_DEGREE = 111_195.0
+_CLASH_COLUMNS = ("core_id", "longitude_deg", "latitude_deg", "from_m", "to_m", "source_file", "source_row")
 
 
 def run(cores: CoreFiles, bathymetry: BathymetryFiles, intake: IntakeSettings, elements: ElementSettings, region: RegionSettings) -> Samples:
@@ -48,7 +52,8 @@ def run(cores: CoreFiles, bathymetry: BathymetryFiles, intake: IntakeSettings, e
         raise RowsRefused(_message(refusals), sorted(refusals))
     frame = _without(frame, clashes)
     if frame.empty:
-        raise CoreFileError("no usable row is left in any core table; rejected.csv says why.")
+        msg = "no usable row is left in any core table; rejected.csv says why."
+        raise CoreFileError(msg)
     kinds = set(frame["data_kind"])
     marks = Marks(kinds.pop() if len(kinds) == 1 else "partly synthetic", len(refused_rows(refusals)))
     points = gpd.GeoDataFrame(frame, geometry=gpd.points_from_xy(frame["longitude_deg"], frame["latitude_deg"]), crs="EPSG:4326")
@@ -88,38 +93,40 @@ def _joined(tables: list[CoreTable], refusals: list[Refusal]) -> pd.DataFrame:
         if column not in frame:
             frame[column] = np.nan
     first = ["core_id", "longitude_deg", "latitude_deg", "water_depth_m", "penetration_m", "from_m", "to_m"]
-    grades = sorted(column for column in frame if column.endswith("_ppm") and column != "detection_limit_ppm")
+    grades = sorted(column for column in map(str, frame) if column.endswith("_ppm") and column != "detection_limit_ppm")
     last = ["source_file", "source_row", "conversions", "data_kind"]
-    free = sorted(set(frame.columns) - {*first, *grades, *last, "dry_bulk_density_t_m3"})
-    for column in free:
+    others = sorted(set(frame.columns) - {*first, *grades, *last, "dry_bulk_density_t_m3"})
+    for column in others:
         if column != "detection_limit_ppm":
             frame[column] = frame[column].fillna("").astype(str)
-    ordered = frame.reindex(columns=[*first, *grades, "dry_bulk_density_t_m3", *free, *last])
+    ordered = frame.reindex(columns=[*first, *grades, "dry_bulk_density_t_m3", *others, *last])
     return ordered.sort_values(["core_id", "from_m", "to_m", "source_file", "source_row"], ignore_index=True)
 
 
 def _clashes(frame: pd.DataFrame, tolerance_m: float) -> list[Refusal]:
     """Rows that contradict another row of the same core: repeated or overlapping intervals, another position."""
     clashes: list[Refusal] = []
-    for core, rows in frame.groupby("core_id", sort=True):
-        # The position that most rows of the core carry is taken for right; on a tie, that of the first row.
-        first = rows.groupby(["longitude_deg", "latitude_deg"], sort=False).size().idxmax()
-        east_m = (rows["longitude_deg"] - first[0]) * _METRES_PER_DEGREE * np.cos(np.radians(first[1]))
-        north_m = (rows["latitude_deg"] - first[1]) * _METRES_PER_DEGREE
-        apart_m = np.hypot(east_m, north_m)
-        deepest, previous = -np.inf, None
-        for row, distance_m in zip(rows.itertuples(index=False), apart_m, strict=True):
-            if distance_m > tolerance_m:
-                reason = f"core {core} lies {distance_m:,.0f} m from its other rows ({first[0]:g} E {first[1]:g} N); one core has one position. Correct it or rename the core."
-                clashes.append((row.source_file, row.source_row, "longitude_deg", f"{row.longitude_deg:.10g}", reason))
-            if previous is not None and row.from_m < deepest - 1e-9:
-                other = f"{previous.source_file} row {previous.source_row}"
-                same = (row.from_m, row.to_m) == (previous.from_m, previous.to_m)
-                reason = f"duplicate interval {row.from_m:g}-{row.to_m:g} m" if same else f"interval {row.from_m:g}-{row.to_m:g} m overlaps"
+    rows = list(zip(*(frame[name].tolist() for name in _CLASH_COLUMNS), strict=True))
+    for core, grouped in itertools.groupby(rows, key=lambda row: str(row[0])):
+        members = list(grouped)
+        # The position that most rows of the core carry is taken for right; on a tie, the one met first.
+        (east_deg, north_deg), _ = Counter((row[1], row[2]) for row in members).most_common(1)[0]
+        deepest_m, previous = -np.inf, members[0]
+        for row in members:
+            _, longitude_deg, latitude_deg, from_m, to_m, file, number = row
+            east_m = (longitude_deg - east_deg) * _METRES_PER_DEGREE * np.cos(np.radians(north_deg))
+            apart_m = float(np.hypot(east_m, (latitude_deg - north_deg) * _METRES_PER_DEGREE))
+            if apart_m > tolerance_m:
+                where = f"lies {apart_m:,.0f} m from the core's other rows ({east_deg:g} E {north_deg:g} N)"
+                reason = f"core {core} {where}; a core has one position. Correct it or rename the core."
+                clashes.append((file, number, "longitude_deg", f"{longitude_deg:.10g}", reason))
+            if from_m < deepest_m - 1e-9:
+                same = (from_m, to_m) == (previous[3], previous[4])
+                what = f"duplicate interval {from_m:g}-{to_m:g} m of" if same else f"interval {from_m:g}-{to_m:g} m overlaps"
                 cure = "Keep one of them." if same else "Correct the depths."
-                clashes.append((row.source_file, row.source_row, "from_m", f"{row.from_m:.10g}", f"core {core}: {reason} with {other}. {cure}"))
+                clashes.append((file, number, "from_m", f"{from_m:.10g}", f"core {core}: {what} {previous[5]} row {previous[6]}. {cure}"))
             else:
-                deepest, previous = row.to_m, row
+                deepest_m, previous = to_m, row
     return clashes
 
 

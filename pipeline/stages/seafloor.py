@@ -37,6 +37,7 @@ def run(bathymetry: BathymetryFiles, region: RegionSettings, settings: GridSetti
         used[native.name] = native.resolution_m
     if not used:
         names = ", ".join(native.name for native in native_grids)
-        raise BathymetryError(f"no bathymetry covers the region ({names}). Add a grid that does, or correct [region].")
+        msg = f"no bathymetry covers the region ({names}). Add a grid that does, or correct [region]."
+        raise BathymetryError(msg)
     source = "; ".join(f"{name} ({resolution_m:,.0f} m)" for name, resolution_m in sorted(used.items()))
     return Seafloor(grid, layers_of(settings), depth_m, slope_deg, share, source, max(used.values()))

@@ -54,8 +54,8 @@ def run(
 ) -> Tonnage:
     """Tonnes per element, region, cut-off and statistic.
 
-    ``kriged`` rows add up blocks whose kriged grade reaches the cut-off: kriged blocks are smooth, so this is no unbiased recoverable tonnage. At cut-off 0
-    the total is lognormal with the kriged mean and the kriging variance of the total, every covariance between blocks included.
+    ``kriged`` rows add up blocks whose kriged grade reaches the cut-off: kriged blocks are smooth, so this is no unbiased recoverable
+    tonnage. At cut-off 0 the total is lognormal with the kriged mean and the kriging variance of the total, every covariance between blocks included.
     """
     import pandas as pd
 
@@ -147,7 +147,14 @@ def lognormal_quantile(mean: float, sd: float, share_below: float) -> float:
 
 
 def _row(
-    deposit: _Deposit, region: str, cutoff_ppm: float, statistic: str, area_km2: float, mud_t: float, metal_t: float, grade_ppm: float | None = None
+    deposit: _Deposit,
+    region: str,
+    cutoff_ppm: float,
+    statistic: str,
+    area_km2: float,
+    mud_t: float,
+    metal_t: float,
+    grade_ppm: float | None = None,
 ) -> Row:
     factor = oxide_per_element(deposit.grade.element)
     if grade_ppm is None:

@@ -31,20 +31,29 @@ def run(composites: Composites, seafloor: Seafloor, subject: Subject, settings: 
     cores = np.unique(data.cores).size
     places = np.unique(np.round(data.positions_m[:, :2], 3), axis=0)
     if cores < settings.min_cores or len(places) < settings.min_cores:
-        raise TooFewSamples(
+        msg = (
             f"variogram of {subject.name}: {min(cores, len(places))} core positions carry it, {settings.min_cores} are needed "
             "([variogram] min_cores). Add cores, or leave the element out of [elements] assessed."
         )
+        raise TooFewSamples(msg)
     statistics = layer_statistics(data.values, data.layer, data.weights, layers.count, settings.min_layer_cores)
     residuals = (data.values - statistics.mean[data.layer]) / statistics.sd[data.layer]
     edges_m = lag_edges_m(data.positions_m, settings.lags, settings.max_lag_share)
     experimental = experimental_variogram(data.positions_m, residuals, data.cores, layers.layer_m, edges_m)
     # ASSUME: the survey cannot show a range far below its station spacing or far beyond its extent; the settings bound it.
-    horizontal_m = (settings.min_range_spacings * median_spacing_m(data.positions_m[:, :2]), settings.max_range_extents * float(pdist(places).max()))
+    horizontal_m = (
+        settings.min_range_spacings * median_spacing_m(data.positions_m[:, :2]),
+        settings.max_range_extents * float(pdist(places).max()),
+    )
     vertical_m = (0.5 * layers.layer_m, 3 * max(layers.bottom_m - layers.top_m, layers.layer_m))
     fitted = fit_variogram(experimental, settings.model, horizontal_m, vertical_m)
     table = [
-        {"direction": _WAYS_BY_AXIS[int(vertical > 0)], "lag_m": float(max(horizontal, vertical)), "semivariance": float(value), "pairs": int(pairs)}
+        {
+            "direction": _WAYS_BY_AXIS[int(vertical > 0)],
+            "lag_m": float(max(horizontal, vertical)),
+            "semivariance": float(value),
+            "pairs": int(pairs),
+        }
         for horizontal, vertical, value, pairs in zip(
             experimental.horizontal_m, experimental.vertical_m, experimental.semivariance, experimental.pairs, strict=True
         )

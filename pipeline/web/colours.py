@@ -34,21 +34,19 @@ def hex_text(table: NDArray[np.uint8]) -> str:
 
 
 def nice_limits(values: Array) -> tuple[float, float]:
-    """Round numbers that enclose the finite values, four steps apart from each other.
+    """Round numbers that enclose the finite values closely, so that the colours are used.
 
     Examples
     --------
     >>> nice_limits(np.array([33.1, 118.0]))
-    (25.0, 125.0)
+    (30.0, 120.0)
     """
     known = values[np.isfinite(values)]
     if known.size == 0:
         return 0.0, 1.0
     low, high = float(known.min()), float(known.max())
     span = high - low if high > low else max(abs(high), 1.0)
-    magnitude = 10.0 ** math.floor(math.log10(span / 4))
-    # Four equal steps between round numbers; the widest of these steps always reaches.
-    steps = [factor * magnitude for factor in (1, 2, 2.5, 5, 10, 20)]
-    starts = [math.floor(low / step) * step for step in steps]
-    start, step = next(((start, step) for start, step in zip(starts, steps, strict=True) if start + 4 * step >= high), (starts[-1], steps[-1]))
-    return round(start, 10), round(start + 4 * step, 10)
+    magnitude = 10.0 ** math.floor(math.log10(span))
+    step = next(share * magnitude for share in (0.1, 0.2, 0.5, 1.0) if share * magnitude >= span / 20)
+    start = math.floor(low / step) * step
+    return round(start, 10), round(max(math.ceil(high / step) * step, start + step), 10)

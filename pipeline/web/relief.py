@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     Array = NDArray[np.float64]
 
 _METRES_PER_DEGREE = 111_195.0
-_DARKEST, _LIGHTEST = np.array([108, 119, 130]), np.array([240, 242, 243])
+_DARKEST, _LIGHTEST = np.array([112, 124, 136]), np.array([248, 249, 249])
 _SUN_AZIMUTH_DEG, _SUN_ALTITUDE_DEG = 315.0, 45.0
 _STEEPEST_SHOWN_DEG = 22.0  # relief is stretched until its steep flanks reach about this
 _CONTOUR_POINTS = 12_000
@@ -110,7 +110,7 @@ def relief_url(frame: Frame, heights_m: Array) -> str:
     light = (np.sin(altitude) - stretch * (slope_east * east + slope_north * north)) / normal
     low, high = (float(value) for value in np.percentile(filled, [1, 99.8]))
     shallow = np.clip((filled - low) / (high - low), 0, 1) if high > low else np.full(filled.shape, 0.5)
-    brightness = 0.50 + 0.26 * shallow**0.8 + 0.62 * (light - np.sin(altitude))
+    brightness = 0.66 + 0.22 * shallow**0.8 + 0.8 * (light - np.sin(altitude))
     # 64 greys are enough for the eye and halve the file.
     indices = np.where(known, 1 + np.rint(np.clip(brightness, 0, 1) * 63), 0).astype(np.uint8)
     shades = np.rint(_DARKEST + np.linspace(0, 1, 64)[:, None] * (_LIGHTEST - _DARKEST))
@@ -144,7 +144,8 @@ def contours(frame: Frame, heights_m: Array, most_levels: int) -> list[dict[str,
         if lines:
             longest = max(lines, key=lambda line: line.length)
             middle = longest.interpolate(0.5, normalized=True)
-            label = [round(middle.y, 5), round(middle.x, 5)] if longest.length > 80 * pixel_deg else None
+            room = all(abs(middle.x - x) + abs(middle.y - y) > 40 * pixel_deg for y, x in (level["label"] for level in out if level["label"]))
+            label = [round(middle.y, 5), round(middle.x, 5)] if room and longest.length > 80 * pixel_deg else None
             out.append({"depth_m": float(depth_m), "lines": [[[round(y, 5), round(x, 5)] for x, y in line.coords] for line in lines], "label": label})
     points = sum(len(line) for level in out for line in level["lines"])
     # A rough seafloor gives more line than a page should carry: fewer levels then, never a torn set.

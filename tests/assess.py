@@ -1,0 +1,72 @@
+"""Run the estimating stages on a folder laid out like data/raw, in this process."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pipeline.artefacts import BathymetryFiles, Composites, CoreFiles, Density, Grade, Samples, Seafloor, Subject, Tonnage, Variogram
+from pipeline.config import Settings, read_settings
+from pipeline.files import sha256_of
+from pipeline.stages import composites, density, grade, samples, seafloor, tonnage, variogram
+
+
+@dataclass(frozen=True)
+class Assessment:
+    """Every artefact up to the tonnage."""
+
+    settings: Settings
+    samples: Samples
+    seafloor: Seafloor
+    composites: Composites
+    variograms: list[Variogram]
+    density: Density
+    grades: list[Grade]
+    tonnage: Tonnage
+
+    def tonnes(self, element: str, statistic: str, column: str = "metal_t", region: str = "all", cutoff_ppm: float = 0.0) -> float:
+        """One figure of the tonnage table."""
+        frame = self.tonnage.frame
+        chosen = (frame["element"] == element) & (frame["statistic"] == statistic) & (frame["region"] == region) & (frame["cutoff_ppm"] == cutoff_ppm)
+        return float(frame.loc[chosen, column].item())
+
+
+def listed(kind: type[Any], raw: Path, *suffixes: str) -> Any:
+    """Raw files of one kind with their hashes, as the scan lists them."""
+    paths = sorted(path for path in (raw / kind.name).rglob("*") if path.is_file() and path.suffix in suffixes)
+    return kind(raw, {path.relative_to(raw).as_posix(): sha256_of(path) for path in paths})
+
+
+def read_samples(raw: Path) -> Samples:
+    """The first stage alone."""
+    settings = read_settings(raw / "assessment.toml")
+    bathymetry = listed(BathymetryFiles, raw, ".nc", ".tif")
+    return samples.run(listed(CoreFiles, raw, ".csv", ".toml"), bathymetry, settings.intake, settings.elements, settings.region)
+
+
+def assess(raw: Path) -> Assessment:
+    """All estimating stages."""
+    settings = read_settings(raw / "assessment.toml")
+    accepted = read_samples(raw)
+    floor = seafloor.run(listed(BathymetryFiles, raw, ".nc", ".tif"), settings.region, settings.grid)
+    layered = composites.run(accepted, floor, settings.region, settings.composites, settings.density, settings.elements)
+    subjects = [*settings.elements.assessed, "density"]
+    variograms = [variogram.run(layered, floor, Subject(subject), settings.variogram) for subject in subjects]
+    mud = density.run(layered, variograms[-1], floor, settings.grade, settings.density)
+    grades = [grade.run(layered, [model, variograms[-1]], mud, floor, settings.grade) for model in variograms[:-1]]
+    table = tonnage.run(layered, variograms, grades, mud, floor, settings.cutoffs, settings.tonnage, settings.grade, settings.density)
+    return Assessment(settings, accepted, floor, layered, variograms, mud, grades, table)
+
+
+def with_settings(text: str, **changes: str) -> str:
+    """Settings with single keys replaced (``cell_m="2000.0"``); the result must still be TOML."""
+    for key, value in changes.items():
+        lines = text.splitlines()
+        found = [i for i, line in enumerate(lines) if line.split("=")[0].strip() == key]
+        assert len(found) == 1, key
+        lines[found[0]] = f"{key} = {value}"
+        text = "\n".join(lines) + "\n"
+    tomllib.loads(text)
+    return text
