@@ -62,8 +62,7 @@ class NativeGrid:
 
     def _pixel_of(self, longitude_deg: Array, latitude_deg: Array) -> tuple[Array, Array]:
         x, y = self._from_lonlat.transform(np.asarray(longitude_deg, float), np.asarray(latitude_deg, float))
-        column, row = ~self.transform * (np.asarray(x), np.asarray(y))
-        return row - 0.5, column - 0.5
+        return (np.asarray(y) - self.transform.f) / self.transform.e - 0.5, (np.asarray(x) - self.transform.c) / self.transform.a - 0.5
 
     def covers(self, longitude_deg: Array, latitude_deg: Array) -> NDArray[np.bool_]:
         """Whether positions in degrees lie on this grid, half a cell of margin included, and not in a hole."""

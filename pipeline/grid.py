@@ -182,6 +182,7 @@ def region_grid(region: RegionSettings, settings: GridSettings) -> Grid:
     crs = ProjectedCRS(
         LambertAzimuthalEqualAreaConversion(latitude_natural_origin=latitude_deg, longitude_natural_origin=longitude_deg),
         name=f"Lambert azimuthal equal-area {latitude_deg:g} N {longitude_deg:g} E",
+        geodetic_crs=WGS84,
     )
     frame = Grid(crs, Affine(settings.cell_m, 0, 0, 0, -settings.cell_m, 0), (0, 0))
     left, bottom, right, top = (edge / settings.cell_m for edge in region_outline(region, frame).bounds)

@@ -23,6 +23,7 @@ from typing import NoReturn
 
 from pipeline.errors import ArtefactError, PipelineError, SettingsError
 from pipeline.files import clean_stale_temporaries, newest_mtime_ns, sha256_of, take_build_lock, write_if_changed
+from pipeline.progress import on_a_terminal, run_with_bar
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -38,7 +39,7 @@ RAW_LISTS = {
 STAGES_THAT_SHOW = ("map", "index")
 """The stages that depend on pipeline/web."""
 
-NO_PART_OF_A_PRODUCT = ("pipeline/scan.py", "pipeline/bootstrap.py", "pipeline/reference_survey.py")
+NO_PART_OF_A_PRODUCT = ("pipeline/scan.py", "pipeline/bootstrap.py", "pipeline/progress.py", "pipeline/reference_survey.py")
 """Program files that run before or beside the stages: a change there changes no product."""
 
 
@@ -103,6 +104,8 @@ def _scan_and_build(options: argparse.Namespace) -> int:
     command = [*command, f"LINKS={link_folder(options.links, raw=raw, processed=processed, maps=maps)}"]
     os.environ["NUMBA_CACHE_DIR"] = str(numba_cache(ROOT / ".cache"))
     if not _nothing_to_do(command):
+        if on_a_terminal():
+            return run_with_bar(command)
         os.execvp(command[0], command)
     print("up to date")
     return 0

@@ -246,7 +246,11 @@ class LayeredKriging:
         shape = tuple(2 * n - 1 for n in fine.shape)
         spectrum = np.fft.rfft2(fine, shape)
         pairs = np.fft.irfft2(np.abs(spectrum) ** 2, shape)
-        rows, columns = (np.abs(np.fft.fftfreq(n, 1 / n)) * self.block_m / refine for n in shape)
+        # Lags of opposite sign have equal covariance: fold them together.
+        for axis, n in enumerate(fine.shape):
+            pairs = np.moveaxis(pairs, axis, 0)
+            pairs = np.moveaxis(np.concatenate([pairs[:1], pairs[1:n] + pairs[:-n:-1]]), 0, axis)
+        rows, columns = (np.arange(n) * self.block_m / refine for n in fine.shape)
         lag_m = np.hypot(rows[:, None], columns[None, :])
         depths_m = self.depths_m[self.layers]
         step_m = np.unique(np.round(np.abs(depths_m[:, None] - depths_m[None, :]), 9))

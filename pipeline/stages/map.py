@@ -211,20 +211,6 @@ def _limits(grade: Grade, cores: list[dict[str, Any]]) -> dict[str, list[tuple[f
     }
 
 
-def grade_image(values_ppm: Array, limits_ppm: tuple[float, float], colour_map: str) -> str:
-    """Picture of a raster as a data address: coloured between two limits, transparent where nothing is known."""
-    from pipeline.web.colours import ENTRIES, colour_table
-    from pipeline.web.packing import png_url
-
-    low, high = limits_ppm
-    known = np.isfinite(values_ppm)
-    share = np.clip((np.where(known, values_ppm, low) - low) / (high - low), 0, 1)
-    indices = np.where(known, 1 + np.rint(share * (ENTRIES - 1)), 0).astype(np.uint8)
-    palette = np.zeros((ENTRIES + 1, 4), np.uint8)
-    palette[1:, :3], palette[1:, 3] = colour_table(colour_map), 255
-    return png_url(indices, palette)
-
-
 # --- layers ----------------------------------------------------------------------------------------------------------------------------------------
 
 
@@ -243,6 +229,7 @@ def _layers(
     """Folium's map with its layers, and the heights behind the relief."""
     import folium
 
+    from pipeline.web.colours import grade_image
     from pipeline.web.packing import NOTHING
     from pipeline.web.panel import App, OfflineMap
     from pipeline.web.relief import relief_url

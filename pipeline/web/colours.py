@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pipeline.web.packing import png_url
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -50,3 +52,14 @@ def nice_limits(values: Array) -> tuple[float, float]:
     step = next(share * magnitude for share in (0.1, 0.2, 0.5, 1.0) if share * magnitude >= span / 20)
     start = math.floor(low / step) * step
     return round(start, 10), round(max(math.ceil(high / step) * step, start + step), 10)
+
+
+def grade_image(values_ppm: Array, limits_ppm: tuple[float, float], colour_map: str) -> str:
+    """Picture of a raster as a data address: coloured between two limits, transparent where nothing is known."""
+    low, high = limits_ppm
+    known = np.isfinite(values_ppm)
+    share = np.clip((np.where(known, values_ppm, low) - low) / (high - low), 0, 1)
+    indices = np.where(known, 1 + np.rint(share * (ENTRIES - 1)), 0).astype(np.uint8)
+    palette = np.zeros((ENTRIES + 1, 4), np.uint8)
+    palette[1:, :3], palette[1:, 3] = colour_table(colour_map), 255
+    return png_url(indices, palette)

@@ -132,7 +132,7 @@ function seabedMap(handles) {
     const [low, high] = limits(), table = tables[state.statistic];
     const bar = make("div", { class: "bar" }), ticks = make("div", { class: "ticks", id: "ticks" });
     bar.style.background = `linear-gradient(to right, ${table.filter((_, i) => i % 11 === 0).map(css).join(", ")})`;
-    const step = tidy(high - low, 5);
+    const step = tidy(high - low, 6);
     for (let k = Math.ceil(low / step - 1e-9); k * step <= high + 1e-9 * step; k++) {
       const tick = make("span", {}, number(k * step + 0));
       tick.style.left = `${(100 * (k * step - low)) / (high - low)}%`;
@@ -149,10 +149,12 @@ function seabedMap(handles) {
 
   /* The legend covers a corner: leave room below or beside it, whichever shows more. */
   function fit(bounds) {
-    const edge = 16, room = [L.point(edge, legend.offsetHeight + 22), L.point(legend.offsetWidth + 22, edge)];
-    const zoom = (corner) => map.getBoundsZoom(bounds, false, corner.add([edge, edge]));
-    const corner = zoom(room[0]) >= zoom(room[1]) ? room[0] : room[1];
-    map.fitBounds(bounds, { paddingTopLeft: [edge, edge], paddingBottomRight: corner, animate: false });
+    const edge = 16, buttons = document.querySelector(".leaflet-top.leaflet-left");
+    const besideLegend = [L.point(edge, legend.offsetHeight + 22), L.point(legend.offsetWidth + 22, edge)];
+    const besideButtons = [L.point(edge, buttons.offsetHeight + 8), L.point(buttons.offsetWidth + 8, edge)];
+    const choices = besideLegend.flatMap((low) => besideButtons.map((high) => ({ low, high, zoom: map.getBoundsZoom(bounds, false, low.add(high)) })));
+    const best = choices.reduce((one, other) => (other.zoom > one.zoom ? other : one));
+    map.fitBounds(bounds, { paddingTopLeft: best.high, paddingBottomRight: best.low, animate: false });
   }
 
   const views = control("topleft", make("div", { class: "views", role: "group" }));

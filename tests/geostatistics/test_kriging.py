@@ -27,7 +27,9 @@ def random_case(seed: int, drifts: int = 1):
     rng = np.random.default_rng(seed)
     positions_m = rng.uniform(0, [5_000, 5_000, 10], (25, 3))
     kind = ("spherical", "exponential")[seed % 2]
-    model = CovarianceModel(rng.uniform(0, 0.3), (Structure(kind, 1.0, rng.uniform(500, 8_000), rng.uniform(0.5, 20)), Structure(kind, 0.3, 3_000, np.inf)))
+    model = CovarianceModel(
+        rng.uniform(0, 0.3), (Structure(kind, 1.0, rng.uniform(500, 8_000), rng.uniform(0.5, 20)), Structure(kind, 0.3, 3_000, np.inf))
+    )
     drift = np.column_stack([np.ones(25), positions_m[:, 0] / 5_000, positions_m[:, 2]])[:, :drifts]
     return positions_m, rng.normal(10, 2, 25), model, drift, rng.uniform(0, 0.2, 25)
 

@@ -122,7 +122,15 @@ def test_replicate_cores_equal_their_mean_with_half_the_nugget():
     shift = np.where(np.arange(len(values)) % 2, 0.5, -0.5)
     statistics = layer_statistics(values, layer, np.ones(len(values)), LAYERS, min_cores=2)
     twice = LayeredKriging(
-        np.vstack([positions_m, positions_m]), np.concatenate([values + shift, values - shift]), np.tile(layer, 2), statistics, MODEL, TOPS_M, 1.0, BLOCK_M, 2
+        np.vstack([positions_m, positions_m]),
+        np.concatenate([values + shift, values - shift]),
+        np.tile(layer, 2),
+        statistics,
+        MODEL,
+        TOPS_M,
+        1.0,
+        BLOCK_M,
+        2,
     )
     halved = CovarianceModel(MODEL.nugget / 2, MODEL.structures)
     once = LayeredKriging(positions_m, values, layer, statistics, halved, TOPS_M, 1.0, BLOCK_M, 2)

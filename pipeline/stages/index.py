@@ -1,0 +1,259 @@
+"""Make the start page: what was assessed, how much there is, how sure that is, and where everything lies."""
+
+from __future__ import annotations
+
+import csv
+import json
+from statistics import NormalDist
+from typing import Any
+
+import numpy as np
+
+from pipeline.artefacts import DENSITY, Composites, Grade, Page, Provenance, PublishedFiles, Samples, Seafloor, Tonnage, TruthFiles, Variogram
+from pipeline.config import AssessmentSettings, ElementSettings, MapSettings
+from pipeline.units import KM2_PER_M2, oxide_name
+from pipeline.web.texts import INDEX, element_name, left_out, not_measured, symbol_of
+
+Row = dict[str, float]
+Totals = dict[tuple[str, str, str], Row]
+
+_FIGURES = ("area_km2", "dry_mud_t", "grade_ppm", "metal_t", "oxide_t")
+_STATISTICS = ("mean", "p05", "p10", "p50", "p90", "p95")
+_PUBLISHED = ("takaya_2018_area", "takaya_2018_rey_mean", "takaya_2018_reo_total", "takaya_2018_best_square_reo", "takaya_2018_sites")
+_SAME_AREA = 0.005  # larger differences between the areas of truth and estimate are told
+
+
+def run(
+    grades: list[Grade],
+    tonnage: Tonnage,
+    samples: Samples,
+    seafloor: Seafloor,
+    composites: Composites,
+    variograms: list[Variogram],
+    truth: TruthFiles,
+    published: PublishedFiles,
+    provenance: Provenance,
+    maps: MapSettings,
+    assessment: AssessmentSettings,
+    elements: ElementSettings,
+) -> Page:
+    """Put the headline on one page, and, while the samples are drawn from a known deposit, compare with it.
+
+    Returns
+    -------
+    Page
+        Self-contained HTML; its warnings repeat the comparison for whoever runs the stage.
+    """
+    from pipeline.web.start_page import start_page
+
+    totals = _totals(tonnage)
+    checks = _truth_checks(truth, totals, elements, samples)
+    area_km2 = float(np.nansum(seafloor.region_share)) * seafloor.grid.cell_area_m2 * KM2_PER_M2
+    wet = seafloor.depth_m[np.isfinite(seafloor.depth_m) & (seafloor.region_share > 0)]
+    layers, cell_m = seafloor.layers, seafloor.grid.cell_m
+    coarse = seafloor.source_resolution_m > cell_m
+    symbols = [element_name(element) for element in elements.assessed]
+    code = provenance.content.get("code_sha256")
+    content = {
+        "title": assessment.title,
+        "names": {"en": " and ".join(_lowered(name["en"]) for name in symbols), "ja": "・".join(name["ja"] for name in symbols)},
+        "banner": samples.marks.is_synthetic,
+        "rows_left_out": samples.marks.rows_left_out,
+        "facts": {
+            "cores": f"{samples.frame['core_id'].nunique():,}",
+            "samples": f"{len(samples.frame):,}",
+            "area_km2": rounded(area_km2),
+            "interval": f"{layers.top_m:g}–{layers.bottom_m:g}",
+            "cell_m": f"{cell_m:,g}",
+            "layer_m": f"{layers.layer_m:g}",
+            "water": f"{wet.min():,.0f}–{wet.max():,.0f}" if wet.size else "–",
+        },
+        "cards": [_card(grade, totals, maps) for grade in sorted(grades, key=lambda grade: elements.assessed.index(grade.element))],
+        "tables": _tables(totals, elements),
+        "coarse": rounded(seafloor.source_resolution_m / 1000, 2) if coarse else "",
+        "truth": checks,
+        "models": [_model(variogram) for variogram in sorted(variograms, key=lambda v: (v.subject == DENSITY, v.subject))],
+        **_published(published),
+        "numbers": f"{len(provenance.content.get('numbers', [])):,}",
+        "core_files": sorted(set(samples.frame["source_file"])),
+        "depths": seafloor.source,
+        "code": code[:16] if isinstance(code, str) else "",
+    }
+    words = {**INDEX, **not_measured(samples.marks.data_kind), **left_out(samples.marks.rows_left_out)}
+    lines = [_line(check) for check in checks]
+    if composites.density_source == "prior":
+        lines.append("density is assumed in the settings, not measured")
+    return Page(start_page(words, content), tuple(lines))
+
+
+def _lowered(name: str) -> str:
+    return name[0].lower() + name[1:] if "(" in name else name
+
+
+def rounded(value: float, digits: int = 4) -> str:
+    """Number with so many significant digits and separators between thousands; empty where there is none.
+
+    Examples
+    --------
+    >>> rounded(539899.0193), rounded(32.4866), rounded(float("nan"))
+    ('539,900', '32.49', '')
+    """
+    if not np.isfinite(value):
+        return ""
+    if value == 0:
+        return "0"
+    decimals = digits - 1 - int(np.floor(np.log10(abs(value))))
+    return f"{round(value, decimals):,.{max(decimals, 0)}f}"
+
+
+def _totals(tonnage: Tonnage) -> Totals:
+    """Rows at cut-off 0 by element, region and statistic."""
+    frame = tonnage.frame[(tonnage.frame["cutoff_ppm"] == 0) & tonnage.frame["statistic"].isin(_STATISTICS)]
+    return {(row["element"], row["region"], row["statistic"]): {key: float(row[key]) for key in _FIGURES} for row in frame.to_dict("records")}
+
+
+def _regions(totals: Totals, element: str) -> list[str]:
+    """Regions with a total, the supported one first, named ones last."""
+    found = {region for name, region, _ in totals if name == element and all((element, region, statistic) in totals for statistic in _STATISTICS)}
+    found = {region for region in found if totals[element, region, "mean"]["area_km2"] > 0}
+    first = [name for name in ("supported", "all") if name in found]
+    return [*first, *sorted(found - set(first))]
+
+
+def _card(grade: Grade, totals: Totals, maps: MapSettings) -> dict[str, Any]:
+    """One element: picture, headline and its range."""
+    from pipeline.web.colours import grade_image, nice_limits
+
+    element = grade.element
+    rows, columns = grade.mean_ppm.shape
+    card: dict[str, Any] = {
+        "element": element,
+        "name": element_name(element),
+        "symbol": symbol_of(element),
+        "picture": grade_image(_small(grade.mean_ppm), nice_limits(grade.mean_ppm), maps.colour_map),
+        "size": (columns, rows),
+        "metal": "",
+    }
+    regions = _regions(totals, element)
+    if regions:
+        mean, low, high = (totals[element, regions[0], statistic] for statistic in ("mean", "p05", "p95"))
+        card |= {
+            "region": regions[0],
+            "metal_t": f"{mean['metal_t']!r}",
+            "metal": rounded(mean["metal_t"], 3),
+            "low": rounded(low["metal_t"], 3),
+            "high": rounded(high["metal_t"], 3),
+            "area_km2": rounded(mean["area_km2"]),
+        }
+    return card
+
+
+def _small(values: Any) -> Any:
+    """Every n-th cell, so that the picture of a huge grid stays a small one."""
+    step = max(1, -(-max(values.shape) // 400))
+    return values[::step, ::step]
+
+
+def _tables(totals: Totals, elements: ElementSettings) -> list[dict[str, Any]]:
+    tables = []
+    for element in elements.assessed:
+        for number, region in enumerate(_regions(totals, element)):
+            rows = []
+            for key in _FIGURES:
+                values = {statistic: totals[element, region, statistic][key] for statistic in _STATISTICS}
+                if key == "oxide_t" and not np.isfinite(values["mean"]):
+                    continue
+                scale = 1e-6 if key == "dry_mud_t" else 1.0
+                rows.append(
+                    {
+                        "key": key,
+                        "values": {statistic: repr(value) for statistic, value in values.items()},
+                        "shown": {statistic: rounded(value * scale) for statistic, value in values.items()},
+                    }
+                )
+            oxide = (oxide_name(element) or "").translate(str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉"))
+            tables.append({"id": f"{element}-{number}", "element": element, "name": element_name(element), "region": region, "oxide": oxide, "rows": rows})
+    return tables
+
+
+def _truth_checks(truth: TruthFiles, totals: Totals, elements: ElementSettings, samples: Samples) -> list[dict[str, Any]]:
+    """Estimate beside truth, per element; nothing once the samples are measured, or where no truth is kept."""
+    if not samples.marks.is_synthetic:
+        return []
+    checks = []
+    for name, _ in truth.paths(".json"):
+        content = json.loads(truth.verified(name).read_text(encoding="utf-8"))
+        for element in elements.assessed:
+            total = content.get("elements", {}).get(element, {}).get("total")
+            # The truth is that of the whole region, so it is the row "all" that can be compared.
+            if total is None or "all" not in _regions(totals, element):
+                continue
+            row = {statistic: totals[element, "all", statistic] for statistic in _STATISTICS}
+            truth_t, areas = float(total["metal_t"]), (float(total["area_km2"]), row["mean"]["area_km2"])
+            checks.append(
+                {
+                    "element": element,
+                    "name": element_name(element),
+                    "truth": rounded(truth_t),
+                    "mean": rounded(row["mean"]["metal_t"]),
+                    "low": rounded(row["p05"]["metal_t"]),
+                    "high": rounded(row["p95"]["metal_t"]),
+                    "inside": row["p05"]["metal_t"] <= truth_t <= row["p95"]["metal_t"],
+                    "percentile": rounded(100 * _place(truth_t, row), 3),
+                    "areas": [rounded(area) for area in areas] if abs(areas[0] - areas[1]) > _SAME_AREA * areas[0] else None,
+                }
+            )
+    return checks
+
+
+def _place(truth_t: float, row: dict[str, Row]) -> float:
+    """Share of the stated lognormal distribution below the truth."""
+    low, middle, high = (float(np.log(row[statistic]["metal_t"])) for statistic in ("p05", "p50", "p95"))
+    spread = (high - low) / (2 * NormalDist().inv_cdf(0.95))
+    return NormalDist(middle, spread).cdf(float(np.log(truth_t))) if spread > 0 else float(np.log(truth_t) > middle)
+
+
+def _line(check: dict[str, Any]) -> str:
+    """The comparison as one line for whoever runs the stage."""
+    verdict = "inside" if check["inside"] else "OUTSIDE"
+    return (
+        f"{symbol_of(check['element'])} truth {check['truth']} t is {verdict} the 90 % interval {check['low']} to {check['high']} t "
+        f"(estimate {check['mean']} t), at {check['percentile']} % of the distribution"
+    )
+
+
+def _model(variogram: Variogram) -> dict[str, Any]:
+    """One fitted model: shares of the sill, ranges, pairs."""
+    density = {"en": INDEX["density"]["en"], "ja": INDEX["density"]["ja"]}
+    accumulation = {"en": "{name} × density", "ja": "{name}×密度"}
+    named = element_name(variogram.subject)
+    name = density if variogram.subject == DENSITY else {language: text.replace("{name}", named[language]) for language, text in accumulation.items()}
+    if variogram.model is None:
+        return {"name": name, "nugget": ""}
+    sill = variogram.model.sill
+    pairs = {direction: sum(int(lag["pairs"]) for lag in variogram.experimental if lag["direction"] == direction) for direction in ("horizontal", "vertical")}
+    return {
+        "name": name,
+        "nugget": f"{100 * variogram.model.nugget / sill:.0f} %",
+        "structures": [
+            {
+                "share": f"{100 * part.sill / sill:.0f} %",
+                "across": f"{rounded(part.horizontal_range_m / 1000, 3)} km" if np.isfinite(part.horizontal_range_m) else "",
+                "down": f"{rounded(part.vertical_range_m, 3)} m" if np.isfinite(part.vertical_range_m) else "",
+            }
+            for part in variogram.model.structures
+        ],
+        "pairs": f"{pairs['horizontal']:,} / {pairs['vertical']:,}",
+    }
+
+
+def _published(published: PublishedFiles) -> dict[str, Any]:
+    """The published estimate for the same sea floor, where its table is there."""
+    rows: dict[str, dict[str, str]] = {}
+    for name, _ in published.paths(".csv"):
+        with published.verified(name).open(encoding="utf-8-sig", newline="") as file:
+            rows |= {row["id"]: row for row in csv.DictReader(file) if row.get("id") in _PUBLISHED and row.get("value")}
+    facts = [{"id": key, "value": f"{float(rows[key]['value']):,g}" if float(rows[key]["value"]) < 1e6 else f"{float(rows[key]['value']):,.0f}", "unit": "" if rows[key]["unit"] == "1" else rows[key]["unit"].replace("km2", "km²")} for key in _PUBLISHED if key in rows]
+    source = next((f"{row['source']}, {row['doi_or_reference']}" for row in rows.values()), "")
+    return {"published": facts, "published_source": source}
+

@@ -1,0 +1,47 @@
+"""The start page: a jinja2 template with everything escaped, both languages side by side, one of them shown."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipeline.web.inline import manifest, self_contained
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pipeline.web.texts import Text
+
+
+def start_page(words: Mapping[str, Text], content: Mapping[str, Any]) -> str:
+    """Whole page, self-contained.
+
+    Parameters
+    ----------
+    words : mapping
+        What the page says, by key, in ``en`` and ``ja``.
+    content : mapping
+        What the template fills in; any text in it is shown as text.
+    """
+    import jinja2
+    from markupsafe import Markup
+
+    def t(key: str | Text, **values: str | Text) -> Markup:
+        both = words[key] if isinstance(key, str) else key
+        spoken = [Markup('<span lang="{}">{}</span>').format(language, filled(text, language, values)) for language, text in sorted(both.items())]
+        return Markup("").join(spoken)
+
+    loader = jinja2.FileSystemLoader(Path(__file__).parent)
+    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, loader=loader, trim_blocks=True, lstrip_blocks=True)
+    return self_contained(environment.get_template("index.html.j2").render(t=t, packages=manifest()["packages"], **content))
+
+
+def filled(text: str, language: str, values: Mapping[str, str | Text]) -> str:
+    """Words in braces replaced, once: what is filled in may hold braces itself."""
+
+    def value(found: re.Match[str]) -> str:
+        inserted = values.get(found[1], found[0])
+        return inserted if isinstance(inserted, str) else inserted[language]
+
+    return re.sub(r"\{(\w+)\}", value, text)

@@ -1,0 +1,79 @@
+"""Worlds that many tests share. Numba and BLAS are told where to cache and how many threads to use before anything imports them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+RAW = ROOT / "data" / "raw"
+
+os.environ["NUMBA_CACHE_DIR"] = str(ROOT / ".cache" / "numba-tests")
+# A Cholesky solve differs in its last bits with the number of threads.
+for variable in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"):
+    os.environ[variable] = "1"
+
+
+def write_tiny(folder: Path) -> Path:
+    """Every second core of the reference survey (13 of 25) on 5 km cells: a whole build takes seconds."""
+    from assess import with_settings
+
+    shutil.copytree(RAW / "bathymetry", folder / "bathymetry")
+    shutil.copytree(RAW / "published", folder / "published")
+    settings = with_settings((RAW / "assessment.toml").read_text(encoding="utf-8"), cell_m="5000.0")
+    (folder / "assessment.toml").write_text(settings, encoding="utf-8")
+    (folder / "cores").mkdir()
+    shutil.copy2(RAW / "cores" / "reference_survey.toml", folder / "cores")
+    header, *rows = (RAW / "cores" / "reference_survey.csv").read_text(encoding="utf-8").splitlines(keepends=True)
+    kept = [row for row in rows if int(row.split(",")[0].removeprefix("RS-")) % 2]
+    (folder / "cores" / "reference_survey.csv").write_text(header + "".join(kept), encoding="utf-8", newline="\n")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def reference_raw():
+    """Folder RAW that ships; never written."""
+    return RAW
+
+
+@pytest.fixture
+def tiny_assessment(tmp_path):
+    """Folder RAW of a small synthetic assessment, free to be changed."""
+    return write_tiny(tmp_path / "raw")
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory):
+    """Every artefact of the small assessment, up to the tonnage."""
+    from assess import assess
+
+    return assess(write_tiny(tmp_path_factory.mktemp("tiny") / "raw"))
+
+
+@pytest.fixture(scope="session")
+def reference(tmp_path_factory):
+    """Every artefact of the reference survey on 2 km cells."""
+    from assess import assess, with_settings
+
+    raw = tmp_path_factory.mktemp("reference")
+    for name in ("bathymetry", "cores"):
+        shutil.copytree(RAW / name, raw / name)
+    settings = with_settings((RAW / "assessment.toml").read_text(encoding="utf-8"), cell_m="2000.0")
+    (raw / "assessment.toml").write_text(settings, encoding="utf-8")
+    return assess(raw)
+
+
+@pytest.fixture(scope="session")
+def plant(tmp_path_factory):
+    """Write a planted survey: rows, or the text of several files, to a new folder RAW."""
+    from planted import SETTINGS, csv_text, write_raw
+
+    def write(files, settings=SETTINGS):
+        if isinstance(files, list):
+            files = {"survey.csv": csv_text(files)}
+        return write_raw(tmp_path_factory.mktemp("planted") / "raw", files, settings)
+
+    return write
