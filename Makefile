@@ -143,7 +143,8 @@ $P/tonnage.csv: $P/composites.parquet $(VARIOGRAMS) $P/density.tif $(GRADES) $P/
 $P/block_model.nc: $P/seafloor.tif $P/density.tif $(GRADES) $L/program_block_model.json
 	$(call run,block_model)
 
-$P/provenance.json: $P/tonnage.csv $P/samples.parquet $(patsubst %,$L/%.json,cores bathymetry) $(SETTINGS) \
+# How the maps look is no part of a number's origin: a colour rebuilds maps only.
+$P/provenance.json: $P/tonnage.csv $P/samples.parquet $(patsubst %,$L/%.json,cores bathymetry) $(filter-out $S/maps.json,$(SETTINGS)) \
                     $L/program_provenance.json
 	$(call run,provenance)
 

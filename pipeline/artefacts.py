@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 DENSITY = "density"
 """Name of the density among the variograms, where elements have their symbols."""
 
+DEEPEST_WATER_M = 12_000.0
+"""No water on Earth is deeper."""
+
 REJECTED_COLUMNS = ("file", "row", "column", "value", "reason")
 TONNAGE_COLUMNS = ("element", "region", "cutoff_ppm", "statistic", "area_km2", "dry_mud_t", "grade_ppm", "metal_t", "oxide_t", "data_kind")
 
@@ -197,7 +200,7 @@ def _samples_schema(frame: gpd.GeoDataFrame) -> pandera.DataFrameSchema:
             "core_id": pandera.Column(str, pandera.Check.str_length(min_value=1)),
             "longitude_deg": number(-180, 360, missing=False),
             "latitude_deg": number(-90, 90, missing=False),
-            "water_depth_m": number(0, 12_000, missing=True),
+            "water_depth_m": number(0, DEEPEST_WATER_M, missing=True),
             "penetration_m": number(0, np.inf, missing=True),
             "from_m": number(0, np.inf, missing=False),
             "to_m": number(0, np.inf, missing=False),
@@ -465,6 +468,7 @@ class Tonnage:
     """Tonnage table: columns as in ``TONNAGE_COLUMNS``, one row per element, region, cut-off and statistic."""
 
     frame: pd.DataFrame
+    warnings: tuple[str, ...] = field(default=(), compare=False)
 
     @classmethod
     def matches(cls, path: Path) -> bool:

@@ -4,6 +4,8 @@ Any Python 3 runs this file, so that one too old for the rest can say so in one 
 environment already holds what the lock asks for.
 """
 
+import collections.abc
+import contextlib
 import errno
 import hashlib
 import os
@@ -216,8 +218,9 @@ def remove_environment() -> None:
         shutil.rmtree(VENV)
 
 
-def hold_repository() -> None:
-    """Lock the repository's folder until this process ends, so that two calls never make one environment at a time."""
+@contextlib.contextmanager
+def repository_held() -> "collections.abc.Iterator[None]":
+    """Lock the repository's folder, so that two calls never make one environment at a time."""
     import fcntl
 
     descriptor = os.open(ROOT, os.O_RDONLY)
@@ -225,12 +228,13 @@ def hold_repository() -> None:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            if error.errno not in (errno.EAGAIN, errno.EACCES):
-                return  # a network folder without locks: go on without
-            say("set-up: another process is making .venv, waiting")
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-    except OSError:
-        return
+            if error.errno in (errno.EAGAIN, errno.EACCES):
+                say("set-up: another process is making .venv{}, waiting".format(KIND))
+                fcntl.flock(descriptor, fcntl.LOCK_EX)
+            # else a network folder without locks: go on without
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def say(line: str) -> None:
@@ -252,10 +256,10 @@ def main(arguments: "list[str]") -> int:
             return 0
         if "--check" in arguments:
             return 1
-        hold_repository()
-        if not up_to_date():  # the process that we waited for may have made it
-            make_environment()
-            say("set-up: done")
+        with repository_held():
+            if not up_to_date():  # the process that we waited for may have made it
+                make_environment()
+                say("set-up: done")
     except SetUpError as error:
         say("set-up: {}".format(error))
         return 2

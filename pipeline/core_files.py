@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from pyproj import CRS, Transformer
 from pyproj.exceptions import CRSError
 
+from pipeline.artefacts import DEEPEST_WATER_M
 from pipeline.errors import CoreFileError
 
 if TYPE_CHECKING:
@@ -113,6 +114,11 @@ def read_core_tables(files: CoreFiles, elements: Sequence[str], intake: IntakeSe
         collars = f"{name[:-13]}collars.csv"
         table = CoreTable(name, rows, text, "synthetic" if side.synthetic else "measured")
         if name.endswith("intervals.csv") and collars in names:
+            if f"{collars[:-4]}.toml" in sides:
+                # Either half of a pair may carry the notes; a synthetic half makes both synthetic.
+                other = _read_side(files, f"{collars[:-4]}.toml")
+                side = side.model_copy(update={"synthetic": side.synthetic or other.synthetic, "crs": side.crs or other.crs})
+                table.data_kind = "synthetic" if side.synthetic else "measured"
             _join(table, collars, _read_csv(collars, files.verified(collars))[1])
         _parse(table, elements, side)
         if not table.refusals or table.numbers:
@@ -189,7 +195,7 @@ def _parse(table: CoreTable, elements: Sequence[str], side: SideFile) -> None:
         if column not in table.text:
             cure = "leave it empty where nothing was measured" if column.endswith("_ppm") else "every table needs it"
             table.refusals.append((table.name, 1, column, "", f"the column is missing; add it ({cure})"))
-    if table.refusals:
+    if any(row == 1 for _, row, *_ in table.refusals):
         return
     for column in [*position, *(c for c in table.text if c in _NUMERIC or c.endswith("_ppm"))]:
         if column not in table.numbers:
@@ -203,7 +209,7 @@ def _numbers(table: CoreTable, column: str) -> Array:
     for index, cell in enumerate(table.text[column]):
         if cell == "":
             continue
-        if _NUMBER.fullmatch(cell) is None:
+        if _NUMBER.fullmatch(cell) is None or not np.isfinite(float(cell)):
             table.refuse(index, column, "is no number; write digits with a decimal point, and leave the cell empty where nothing was measured")
         else:
             values[index] = float(cell)
@@ -233,6 +239,8 @@ def _check_values(table: CoreTable, intake: IntakeSettings) -> None:
         for missing in np.flatnonzero(np.isnan(n[column])):
             if table.text[column][missing] == "":
                 table.refuse(int(missing), column, "is empty; every row needs it")
+            elif table.conversion and column.endswith("_deg"):
+                table.refuse(int(missing), column, f"is no {table.conversion}; correct it or the crs in the .toml beside the table")
     _refuse(table, "latitude_deg", np.abs(n["latitude_deg"]) > 90, "is no latitude (-90 to 90). Are longitude and latitude swapped?")
     _refuse(table, "longitude_deg", (n["longitude_deg"] < -180) | (n["longitude_deg"] > 360), "is no longitude (-180 to 360)")
     _refuse(table, "from_m", n["from_m"] < 0, "lies above the seafloor; depths are metres below it, from 0 down")
@@ -247,6 +255,8 @@ def _check_values(table: CoreTable, intake: IntakeSettings) -> None:
         _refuse(table, "to_m", n["to_m"] > n["penetration_m"] + 1e-6, "is deeper than penetration_m; correct one of them")
     if "water_depth_m" in n:
         _refuse(table, "water_depth_m", n["water_depth_m"] < 0, "is negative; water depth is metres, positive down")
+        too_deep = f"is deeper than any water ({DEEPEST_WATER_M:,.0f} m). Is the unit metres?"
+        _refuse(table, "water_depth_m", n["water_depth_m"] > DEEPEST_WATER_M, too_deep)
     # Nothing fits between the atomic limit and a plain typing slip: a grade is a share of the dry mass.
     for column in sorted(c for c in n if c.endswith("_ppm") and c != "detection_limit_ppm"):
         _refuse(table, column, n[column] < 0, "is a negative grade; leave the cell empty where nothing was measured")

@@ -181,8 +181,17 @@ def _fill_columns(
             for k in range(offsets_m.shape[0]):
                 x = centres_m[i, 0] + offsets_m[k, 0] - data_m[j, 0]
                 y = centres_m[i, 1] + offsets_m[k, 1] - data_m[j, 1]
-                for lag in range(vertical_lags_m.shape[0]):
-                    out[i, j, lag] += weights[k] * _at(parameters, x * x + y * y, vertical_lags_m[lag] ** 2)
+                horizontal2 = x * x + y * y
+                for s in range(parameters.shape[0]):
+                    part = parameters[s : s + 1]
+                    if parameters[s, 3] == 0.0:
+                        # A zonal structure does not change downwards: one evaluation serves every lag.
+                        zonal = weights[k] * _at(part, horizontal2, 0.0)
+                        for lag in range(vertical_lags_m.shape[0]):
+                            out[i, j, lag] += zonal
+                    else:
+                        for lag in range(vertical_lags_m.shape[0]):
+                            out[i, j, lag] += weights[k] * _at(part, horizontal2, vertical_lags_m[lag] ** 2)
 
 
 @numba.njit(parallel=True, cache=True, nogil=True, error_model="numpy")

@@ -166,8 +166,9 @@ def _lookup(picture: Frame, grid: Grid, factor: int, shape: tuple[int, int]) -> 
     from pipeline.web.packing import NOTHING
 
     def pixel_of(longitude_deg: Array, latitude_deg: Array) -> tuple[Array, Array]:
-        column, row = ~grid.transform * grid.from_lonlat(longitude_deg, latitude_deg)
-        return row, column
+        easting_m, northing_m = grid.from_lonlat(longitude_deg, latitude_deg)
+        west_m, _, _, north_m = grid.bounds_m
+        return (north_m - northing_m) / grid.cell_m, (easting_m - west_m) / grid.cell_m
 
     indices = cells_of(picture, grid.shape, pixel_of)
     assert max(shape) < NOTHING

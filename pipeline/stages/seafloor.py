@@ -31,7 +31,10 @@ def run(bathymetry: BathymetryFiles, region: RegionSettings, settings: GridSetti
             continue
         depth_m[covered] = -elevation_m[covered]
         # Slope is taken on the native nodes: on the finer grid it would measure the interpolation.
-        slope_deg[covered] = native.warped(native.slope_deg(), grid)[covered]
+        steepness_deg = native.warped(native.slope_deg(), grid)
+        # Beside a hole the finer grid has a depth but no slope: there the coarser one's stays.
+        known = covered & np.isfinite(steepness_deg)
+        slope_deg[known] = steepness_deg[known]
         if (covered & (share > 0)).all():
             used.clear()
         used[native.name] = native.resolution_m

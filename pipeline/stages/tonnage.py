@@ -80,7 +80,23 @@ def run(
             rows += [_kriged(deposit, region, chosen, cutoff_ppm) for cutoff_ppm in cutoffs.of(grade.element)]
             if chosen.any():
                 rows += _distribution(deposit, region, chosen, cells)
-    return Tonnage(pd.DataFrame(rows, columns=list(TONNAGE_COLUMNS)))
+    return Tonnage(pd.DataFrame(rows, columns=list(TONNAGE_COLUMNS)), tuple(_missing(variograms, seafloor) + _barren(grades)))
+
+
+def _missing(variograms: list[Variogram], seafloor: Seafloor) -> list[str]:
+    """Layers that no tonnage contains, because no core carries the element there."""
+    said = []
+    for variogram in variograms:
+        empty = [seafloor.layers.label(layer) for layer in np.flatnonzero(variogram.layer_pool < 0)]
+        if variogram.subject != DENSITY and empty:
+            said.append(f"{variogram.subject}: no core reaches {', '.join(empty)}; these layers are missing from every tonnage, not zero")
+    return said
+
+
+def _barren(grades: list[Grade]) -> list[str]:
+    """Blocks whose kriged grade fell to zero or below and counts as zero: they lift the sum above the kriged total."""
+    counts = {grade.element: int(np.sum(grade.layer_ppm == 0)) for grade in grades}
+    return [f"{element}: {count:,} blocks have a kriged grade below zero, set to zero" for element, count in counts.items() if count]
 
 
 def _kriged(deposit: _Deposit, region: str, chosen: Mask, cutoff_ppm: float) -> Row:

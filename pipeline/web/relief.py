@@ -59,8 +59,9 @@ def elevation_on(frame: Frame, grids: Sequence[Elevation]) -> Array:
         if grid.crs.is_geographic:
             middle = grid.transform.c + grid.transform.a * grid.elevation_m.shape[1] / 2
             x = middle + (np.asarray(x) - middle + 180.0) % 360.0 - 180.0
-        column, row = ~grid.transform * (np.asarray(x), np.asarray(y))
-        sampled = _sampled(grid.elevation_m, np.asarray(row) - 0.5, np.asarray(column) - 0.5)
+        column = (np.asarray(x) - grid.transform.c) / grid.transform.a
+        row = (np.asarray(y) - grid.transform.f) / grid.transform.e
+        sampled = _sampled(grid.elevation_m, row - 0.5, column - 0.5)
         heights_m = np.where(np.isfinite(sampled), sampled, heights_m)
     return heights_m.reshape(frame.shape)
 

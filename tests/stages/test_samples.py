@@ -54,7 +54,7 @@ BAD_CELLS = [
     (3, {"gd_ppm": "1,5"}, "gd_ppm", "1,5", "is no number; .* decimal point"),
     (3, {"dy_ppm": "-3"}, "dy_ppm", "-3", "is a negative grade; leave the cell empty"),
     (4, {"gd_ppm": "1000001"}, "gd_ppm", "1000001", r"is more than 1e\+06 ppm can be .* Is the unit ppm\?"),
-    (2, {"dy_ppm": "1e400"}, "dy_ppm", "1e400", r"Is the unit ppm\?"),
+    (2, {"dy_ppm": "1e400"}, "dy_ppm", "1e400", "is no number"),
     (5, {"longitude_deg": "21.9", "latitude_deg": "153.7"}, "latitude_deg", "153.7", r"is no latitude \(-90 to 90\). .* swapped\?"),
     (5, {"longitude_deg": "400"}, "longitude_deg", "400", r"is no longitude \(-180 to 360\)"),
     (5, {"longitude_deg": "10.0"}, "longitude_deg", "10.0", "is outside the bathymetry. Correct the position, or add a grid"),
@@ -73,7 +73,7 @@ BAD_CELLS = [
     (6, {"dry_bulk_density_t_m3": "550"}, "dry_bulk_density_t_m3", "550", r"is outside 0.1 to 4 t/m3 .* Is it kg/m3\?"),
     (6, {"dry_bulk_density_t_m3": "0"}, "dry_bulk_density_t_m3", "0", "is outside 0.1 to 4 t/m3"),
     (7, {"water_depth_m": "-5700"}, "water_depth_m", "-5700", "is negative; water depth is metres, positive down"),
-    (7, {"water_depth_m": "57000"}, "water_depth_m", "57000", "water"),
+    (7, {"water_depth_m": "57000"}, "water_depth_m", "57000", r"is deeper than any water \(12,000 m\). Is the unit metres\?"),
 ]
 
 
@@ -160,7 +160,7 @@ def test_all_problems_are_reported_together(plant):
 
 def test_long_list_of_problems_is_cut_in_the_message_but_not_in_the_list(plant):
     rows = [{**row, "core_id": f"{row['core_id']}{copy}", "dy_ppm": "-1"} for copy in range(5) for row in sound_rows()]
-    with pytest.raises(RowsRefused, match="and 10 more, all in rejected.csv") as caught:
+    with pytest.raises(RowsRefused, match=r"and 10 more, all in rejected\.csv") as caught:
         read_samples(plant(rows))
     assert len(caught.value.refused) == 30
 
@@ -204,9 +204,7 @@ def test_outer_form_of_the_file_makes_no_difference(plant, disguise):
 
 def test_splitting_the_survey_into_files_makes_no_difference(plant):
     rows = sound_rows()
-    whole, parts = (
-        read_samples(plant(files)).frame for files in (rows, {"a.csv": csv_text(rows[::2]), "z.csv": csv_text(rows[1::2])})
-    )
+    whole, parts = (read_samples(plant(files)).frame for files in (rows, {"a.csv": csv_text(rows[::2]), "z.csv": csv_text(rows[1::2])}))
     assert_frame_equal(whole.drop(columns=WHERE_IT_STOOD), parts.drop(columns=WHERE_IT_STOOD))
 
 
@@ -256,8 +254,7 @@ def test_projected_positions_equal_their_twin_in_degrees(plant):
         row["easting_m"], row["northing_m"] = to_metres.transform(row["longitude_deg"], row["latitude_deg"])
     columns = [name for name in rows[0] if not name.endswith("_deg")]
     degrees, metres = (
-        read_samples(plant(files)).frame
-        for files in (sound_rows(), {"survey.csv": csv_text(rows, columns), "survey.toml": "crs = 'EPSG:32656'\n"})
+        read_samples(plant(files)).frame for files in (sound_rows(), {"survey.csv": csv_text(rows, columns), "survey.toml": "crs = 'EPSG:32656'\n"})
     )
     for axis in ("longitude_deg", "latitude_deg"):
         assert metres[axis].to_numpy() == pytest.approx(degrees[axis].to_numpy(), abs=1e-6)
@@ -268,7 +265,7 @@ def test_projected_positions_equal_their_twin_in_degrees(plant):
 def test_position_that_the_projection_cannot_hold_is_refused(plant):
     rows = [{**row, "easting_m": 1e12 if row["core_id"] == "A" else 365_000.0, "northing_m": 2_422_000.0} for row in sound_rows()]
     columns = [name for name in rows[0] if not name.endswith("_deg")]
-    with pytest.raises(RowsRefused, match=r"cores/survey.csv row 2, "):
+    with pytest.raises(RowsRefused, match=r"row 2, longitude_deg = '1000000000000.0': is no position from EPSG:32656; correct it or the crs"):
         read_samples(plant({"survey.csv": csv_text(rows, columns), "survey.toml": "crs = 'EPSG:32656'\n"}))
 
 
@@ -295,5 +292,5 @@ def test_file_that_changes_during_the_build_is_refused(plant):
     raw = plant(sound_rows())
     files = listed(CoreFiles, raw, ".csv")
     (raw / "cores" / "survey.csv").write_text("changed", encoding="utf-8")
-    with pytest.raises(ArtefactError, match="survey.csv changed while the build was running. Run make all again"):
+    with pytest.raises(ArtefactError, match=r"survey\.csv changed while the build was running\. Run make all again"):
         files.verified("cores/survey.csv")

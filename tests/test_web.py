@@ -1,0 +1,245 @@
+"""Pages are whole: nothing is fetched, nothing unknown runs, what people wrote stays text, the same inputs give the same bytes."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+from map_world import world
+
+from pipeline.errors import WebError
+from pipeline.web.colours import nice_limits
+from pipeline.web.inline import check_script, check_style, embedded_text, escaped_json, json_block, manifest, self_contained
+from pipeline.web.mercator import Frame, frame_around
+from pipeline.web.packing import NOTHING, packed, steps_of, unpacked
+from pipeline.web.start_page import filled
+
+HOSTILE = "</script><script>window.canary=1</script><img src=x onerror=window.canary=1>{{ 7*7 }}{% raw %}\u2028'\"&"
+
+
+def page(head="", body=""):
+    return f"<!DOCTYPE html><html><head>{head}</head><body>{body}</body></html>"
+
+
+@pytest.mark.parametrize(
+    ("head", "body", "says"),
+    [
+        ('<script src="https://cdn.example/x.js"></script>', "", "cdn.example"),
+        ('<script src="//cdn.example/x.js"></script>', "", "cdn.example"),
+        ('<script src="x.js"></script>', "", "x.js is not vendored"),
+        ('<script src="own:../errors.py"></script>', "", "does not exist"),
+        ('<link rel="stylesheet" href="https://cdn.example/x.css">', "", "cdn.example"),
+        ('<link rel="icon" href="/favicon.ico">', "", "favicon"),
+        ('<link rel="preconnect" href="https://fonts.example">', "", "fonts.example"),
+        ("<style>@import 'https://cdn.example/x.css';</style>", "", "cdn.example"),
+        ("<style>@import url(x.css);</style>", "", "x.css"),
+        ("<style>a { background: url(https://cdn.example/x.png) }</style>", "", "x.png"),
+        ("<style>a { background: URL( 'x.png' ) }</style>", "", "x.png"),
+        ("", '<img src="https://tiles.example/1.png">', "tiles.example"),
+        ("", '<img srcset="a.png 2x">', "a.png"),
+        ("", '<div style="background: url(x.png)"></div>', "x.png"),
+        ("", '<iframe src="data:text/html,x"></iframe>', "data:text/html"),
+        ("", '<object data="x.svg"></object>', "x.svg"),
+        ("", '<svg><use href="sprite.svg#a"></use></svg>', "sprite"),
+        ("", '<video poster="x.png"></video>', "x.png"),
+        ("", '<form action="https://collect.example"></form>', "collect.example"),
+        ("", '<p onclick="x()">', "onclick"),
+        ("", "<script>L.tileLayer('https://{s}.tile.example/{z}.png')</script>", "tile.example"),
+        ("", "<script>fetch('//collect.example/x')</script>", "collect.example"),
+        ('<base href="https://x.example/">', "", "x.example"),
+        ('<meta http-equiv="refresh" content="0; url=https://x.example">', "", "x.example"),
+        ('<meta http-equiv="Content-Security-Policy" content="default-src *">', "", "written once"),
+    ],
+)
+def test_an_address_that_would_be_fetched_fails_the_build(head, body, says):
+    if "s}.tile" in body:
+        says = "script names"
+        body = body.replace("{s}.", "")
+    with pytest.raises(WebError, match=re.escape(says)):
+        self_contained(page(head, body))
+
+
+def test_links_a_person_follows_and_embedded_images_are_allowed():
+    body = '<a href="https://doi.org/10.1038/x">paper</a><img alt="" src="data:image/png;base64,AA=="><svg><use href="#a"></use></svg>'
+    assert body in self_contained(page(body=body))
+
+
+def test_vendored_files_are_what_the_manifest_says():
+    for package in manifest()["packages"]:
+        assert package["version"]
+        assert package["licence"] == "BSD-2-Clause"
+        assert package["licence_file"] in package["files"]
+        for name in package["files"]:
+            assert embedded_text(f"vendored:{name}")
+
+
+def test_a_changed_vendored_file_is_noticed(monkeypatch):
+    wrong = {"packages": [{"files": {"leaflet-1.9.4/leaflet.js": "0" * 64}}]}
+    monkeypatch.setattr("pipeline.web.inline.manifest", lambda: wrong)
+    with pytest.raises(WebError, match="sha256 differs"):
+        embedded_text.__wrapped__("vendored:leaflet-1.9.4/leaflet.js")
+
+
+def test_vendored_styles_and_scripts_name_no_file_of_their_own():
+    check_style(embedded_text("vendored:leaflet-1.9.4/leaflet.css"))
+    assert "sourceMappingURL" not in embedded_text("vendored:leaflet-1.9.4/leaflet.js")
+    for name in ("map.js", "index.js"):
+        check_script(embedded_text(f"own:{name}"))
+
+
+class _Inline(HTMLParser):
+    def __init__(self):
+        super().__init__()
+        self.texts, self.tag = [], None
+
+    def handle_starttag(self, tag, attrs):
+        if tag in ("script", "style") and dict(attrs).get("type") != "application/json":
+            self.tag = tag
+            self.texts.append([tag, ""])
+        else:
+            self.tag = None
+
+    def handle_data(self, data):
+        if self.tag:
+            self.texts[-1][1] += data
+
+    def handle_endtag(self, tag):
+        self.tag = None
+
+
+@pytest.mark.parametrize("kind", ["map_page", "index_page"])
+def test_policy_names_exactly_the_scripts_and_styles_of_the_page(tmp_path, kind):
+    html = getattr(world(tmp_path), kind)().html
+    policy = re.search(r'Content-Security-Policy" content="([^"]+)"', html)[1]
+    parser = _Inline()
+    parser.feed(html)
+    for tag in ("script", "style"):
+        hashes = {base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for kind, text in parser.texts if kind == tag}
+        directive = "script-src" if tag == "script" else "style-src-elem"
+        assert set(re.findall(r"'sha256-([^']+)'", re.search(rf"{directive} ([^;]+)", policy)[1])) == hashes
+    assert "default-src 'none'" in policy
+    assert "unsafe-eval" not in policy
+    assert "unsafe-inline" not in policy.replace("style-src-attr 'unsafe-inline'", "")
+    # The policy binds only what comes after it.
+    assert html.index("Content-Security-Policy") < html.index("<style") < html.index("<body")
+
+
+def test_json_in_a_page_cannot_end_its_element():
+    text = escaped_json({"id": HOSTILE})
+    assert not set("<>&\u2028\u2029") & set(text)
+    assert json.loads(text)["id"] == HOSTILE
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        escaped_json(float("nan"))
+    with pytest.raises(ValueError, match="no name"):
+        json_block('x"><script>', 1)
+
+
+@pytest.mark.parametrize("kind", ["map_page", "index_page"])
+def test_what_people_wrote_stays_text(tmp_path, kind):
+    html = getattr(world(tmp_path, title=HOSTILE, first_core=HOSTILE), kind)().html
+    assert "<script>window.canary" not in html
+    assert "<img src=x" not in html
+    assert "49" not in re.findall(r"<title>([^<]*)", html)[0]
+    assert "{{ 7*7 }}" in html
+
+
+def test_same_inputs_give_the_same_bytes(tmp_path):
+    one, two = world(tmp_path / "a"), world(tmp_path / "b")
+    assert one.map_page().html == two.map_page().html
+    assert one.index_page().html == two.index_page().html
+    assert not re.search(r"_[0-9a-f]{32}\b", one.map_page().html)
+
+
+def test_a_map_stays_small(tmp_path):
+    assert len(world(tmp_path).map_page().html.encode()) < 1_500_000
+
+
+@pytest.mark.parametrize("kind", ["map_page", "index_page"])
+@pytest.mark.parametrize(("data_kind", "marked"), [("measured", False), ("synthetic", True), ("partly synthetic", True)])
+def test_the_synthetic_mark_is_there_only_where_due(tmp_path, kind, data_kind, marked):
+    html = getattr(world(tmp_path, data_kind=data_kind), kind)().html.lower()
+    assert ("synthetic" in html) is marked
+    assert ("合成" in html) is marked
+
+
+@pytest.mark.parametrize("kind", ["map_page", "index_page"])
+def test_rows_left_out_are_told(tmp_path, kind):
+    assert "17 refused rows left out" in getattr(world(tmp_path / "a", rows_left_out=17), kind)().html
+    assert "left out" not in getattr(world(tmp_path / "b"), kind)().html
+
+
+def test_no_zone_is_drawn_where_the_settings_name_no_island(tmp_path):
+    html = world(tmp_path, island=False).map_page().html
+    assert json.loads(re.search(r'id="map-data">(.*?)</script>', html)[1])["island"] is None
+    assert "zone: polygon" not in html
+
+
+def test_map_carries_the_rows_of_the_tonnage_table(tmp_path):
+    here = world(tmp_path)
+    data = json.loads(re.search(r'id="map-data">(.*?)</script>', here.map_page().html)[1])
+    assert [region["region"] for region in data["tonnage"]] == ["supported", "all"]
+    frame = here.tonnage.frame
+    for region in data["tonnage"]:
+        for cutoff, row in zip(data["cutoffs"], region["kriged"], strict=True):
+            same = frame[(frame.region == region["region"]) & (frame.cutoff_ppm == cutoff) & (frame.statistic == "kriged")].iloc[0]
+            assert row == {key: same[key] for key in row}
+        assert region["total"]["p05"]["metal_t"] < region["total"]["p50"]["metal_t"] < region["total"]["p95"]["metal_t"]
+
+
+def test_map_carries_the_raster_to_its_last_digit(tmp_path):
+    here = world(tmp_path)
+    html = here.map_page().html
+    data = json.loads(re.search(r'id="map-data">(.*?)</script>', html)[1])
+    cells = unpacked(json.loads(re.search(r'id="map-cells">(.*?)</script>', html)[1]), (8, *data["cells"]))
+    for band, values in zip(cells, (here.grade.mean_ppm, here.grade.sd_ppm, here.grade.layer_ppm[0]), strict=False):
+        assert np.array_equal(band == NOTHING, np.isnan(values))
+        assert np.nanmax(np.abs(np.where(band == NOTHING, np.nan, band) * data["step_ppm"] - values)) <= data["step_ppm"] / 2 + 1e-9
+
+
+def test_truth_is_compared_only_while_samples_are_synthetic(tmp_path):
+    for kind, compared in (("synthetic", True), ("measured", False)):
+        here = world(tmp_path / kind, data_kind=kind)
+        truth = {"elements": {"dy": {"total": {"metal_t": 123_000.0, "area_km2": 3000.0}}}}
+        (here.raw / "truth" / "reference_survey.json").write_text(json.dumps(truth), encoding="utf-8")
+        result = here.index_page()
+        assert ("Check against the known deposit" in result.html) is compared
+        assert len(result.warnings) == compared
+        assert not compared or "Dy truth 123,000 t is inside" in result.warnings[0]
+
+
+def test_an_unknown_element_is_shown_by_its_symbol(tmp_path):
+    html = world(tmp_path, element="xx").map_page().html
+    assert "Xx grade below the seafloor" in html
+    assert json.loads(re.search(r'id="map-data">(.*?)</script>', html)[1])["oxide"] is None
+
+
+def test_packing_loses_nothing():
+    values = np.random.default_rng(1).integers(0, 65536, (3, 7, 11)).astype(np.uint16)
+    assert np.array_equal(unpacked(packed(values), values.shape), values)
+    assert steps_of(np.array([1e9, -3.0]), 0.1).tolist() == [NOTHING - 1, 0]
+
+
+def test_words_filled_in_are_not_filled_again():
+    assert filled("{name} and {value}", "en", {"name": "{value}", "value": {"en": "x", "ja": "y"}}) == "{value} and x"
+
+
+@pytest.mark.parametrize("values", [[5.0, 5.0], [0.0], [], [1e-3, 2e-3], [1e6, 3e6], [33.0, 118.0]])
+def test_limits_of_colours_enclose_the_values(values):
+    low, high = nice_limits(np.array(values))
+    assert low < high
+    assert all(low <= value <= high for value in values)
+
+
+def test_frame_has_square_pixels_and_encloses_its_positions():
+    frame = frame_around(np.array([153.5, 154.1]), np.array([21.8, 22.25]), 125.0, 600_000)
+    longitude_deg, latitude_deg = frame.centres_deg()
+    assert isinstance(frame, Frame)
+    assert frame.west_deg < longitude_deg[0] < longitude_deg[-1] < frame.east_deg
+    assert frame.south_deg < latitude_deg[-1] < latitude_deg[0] < frame.north_deg
+    width_m = np.diff(longitude_deg)[0] * np.cos(np.radians(22.0))
+    assert np.isclose(width_m, -np.diff(latitude_deg)[len(latitude_deg) // 2], rtol=0.01)
