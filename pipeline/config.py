@@ -21,7 +21,7 @@ Ring = list[tuple[float, float]]
 class Section(BaseModel):
     """A section of the settings: immutable, without unknown keys, without silent conversion of text to numbers."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, strict=True)
     section: ClassVar[str]
 
 
@@ -115,7 +115,7 @@ class DensitySettings(Section):
 class CutoffSettings(Section):
     """Cut-off grades: lists named <element>_ppm."""
 
-    model_config = ConfigDict(extra="allow", frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(extra="allow", frozen=True, allow_inf_nan=False, strict=True)
     section = "cutoffs"
     __pydantic_extra__: dict[str, list[Annotated[float, Field(ge=0)]]]
 
@@ -313,20 +313,28 @@ def _read_outline(path: Path) -> list[Ring]:
         msg = f"[region] polygon: {path.name} is no GeoJSON: {error}"
         raise SettingsError(msg) from None
     features = content.get("features", [content]) if isinstance(content, dict) else []
-    geometries = [feature.get("geometry", feature) for feature in features]
-    rings: list[Ring] = []
-    for geometry in geometries:
-        kind, coordinates = geometry.get("type"), geometry.get("coordinates")
-        polygons = {"Polygon": [coordinates], "MultiPolygon": coordinates}.get(kind)
-        if polygons is None:
-            msg = f"[region] polygon: {path.name} holds a {kind}; only Polygon and MultiPolygon bound a region"
-            raise SettingsError(msg)
-        for polygon in polygons:
-            if len(polygon) != 1:
-                msg = f"[region] polygon: {path.name} has a polygon with a hole; cut it into polygons without holes"
-                raise SettingsError(msg)
-            rings.append([(float(longitude), float(latitude)) for longitude, latitude, *_ in polygon[0]])
+    try:
+        rings = [ring for feature in features for ring in _rings_of(path.name, feature.get("geometry", feature))]
+    except (AttributeError, KeyError, TypeError, ValueError):
+        msg = f"[region] polygon: {path.name} is no GeoJSON of polygons with longitude and latitude. Export it again from a GIS."
+        raise SettingsError(msg) from None
     if not rings:
         msg = f"[region] polygon: {path.name} holds no polygon"
         raise SettingsError(msg)
+    return rings
+
+
+def _rings_of(name: str, geometry: dict[str, Any]) -> list[Ring]:
+    kind = geometry["type"]
+    if kind not in ("Polygon", "MultiPolygon"):
+        msg = f"[region] polygon: {name} holds a {kind}; only Polygon and MultiPolygon bound a region"
+        raise SettingsError(msg)
+    polygons = [geometry["coordinates"]] if kind == "Polygon" else geometry["coordinates"]
+    if any(len(polygon) > 1 for polygon in polygons):
+        msg = f"[region] polygon: {name} has a polygon with a hole; cut it into polygons without holes"
+        raise SettingsError(msg)
+    rings: list[Ring] = [[(float(longitude), float(latitude)) for longitude, latitude, *_ in ring] for polygon in polygons for ring in polygon]
+    if any(len(ring) < 4 for ring in rings):
+        msg = "a closed ring has four positions or more"
+        raise ValueError(msg)
     return rings

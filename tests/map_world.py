@@ -29,7 +29,8 @@ from pipeline.artefacts import (
 from pipeline.config import AssessmentSettings, CutoffSettings, ElementSettings, GridSettings, MapSettings, RegionSettings
 from pipeline.files import sha256_of
 from pipeline.grid import Grid, layers_of, region_grid, region_share
-from pipeline.stages import index, map as map_stage
+from pipeline.stages import index
+from pipeline.stages import map as map_stage
 from pipeline.units import oxide_per_element
 
 REGION = RegionSettings(west_deg=153.5, east_deg=154.1, south_deg=21.8, north_deg=22.25)
@@ -95,7 +96,16 @@ class World:
         )
 
 
-def world(raw: Path, *, element: str = "dy", data_kind: str = "measured", rows_left_out: int = 0, title: str = "Test region", first_core: str = "A-1", island: bool = True) -> World:
+def world(
+    raw: Path,
+    *,
+    element: str = "dy",
+    data_kind: str = "measured",
+    rows_left_out: int = 0,
+    title: str = "Test region",
+    first_core: str = "A-1",
+    island: bool = True,
+) -> World:
     """Assessment on a slope of the seafloor with grades that rise to the north-east and with depth."""
     grid, layers, marks = region_grid(REGION, GRID), layers_of(GRID), Marks(data_kind, rows_left_out)
     easting_m, northing_m = grid.centres_m()
@@ -103,7 +113,9 @@ def world(raw: Path, *, element: str = "dy", data_kind: str = "measured", rows_l
     mean_ppm[-2:, :3] = np.nan
     layer_ppm = mean_ppm + np.array([-20.0, 0.0, 20.0])[:, None, None]
     sd_ppm = np.where(np.isfinite(mean_ppm), 5.0 + easting_m / 1e4, np.nan)
-    grade = Grade(element, grid, layers, mean_ppm, sd_ppm, layer_ppm, np.stack([sd_ppm * 2] * 3), np.ones(grid.shape), marks)
+    grade = Grade(
+        element, grid, layers, mean_ppm, sd_ppm, layer_ppm, np.stack([sd_ppm * 2, sd_ppm + northing_m / 1e4, sd_ppm * 3]), np.ones(grid.shape), marks
+    )
     density = Density(grid, layers, *(np.full(shape, 0.5) for shape in (grid.shape, grid.shape, layer_ppm.shape, layer_ppm.shape)), "measured", marks)
     share = region_share(grid, REGION)
     seafloor = Seafloor(grid, layers, 5500 + easting_m / 100, np.ones(grid.shape), share, "bathymetry/slope.tif (11,000 m)", 11_000.0)

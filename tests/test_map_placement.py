@@ -36,7 +36,11 @@ def test_every_pixel_of_a_burnt_line_lies_within_a_pixel_of_its_cells(tmp_path, 
     data = json.loads(re.search(r'id="map-data">(.*?)</script>', html)[1])
     rows, columns = data["size"]
     lookup = unpacked(json.loads(re.search(r'id="map-lookup">(.*?)</script>', html)[1]), (2, rows, columns))
-    shown = np.where(lookup[0] == NOTHING, np.nan, here.grade.mean_ppm[np.minimum(lookup[0], here.grid.shape[0] - 1), np.minimum(lookup[1], here.grid.shape[1] - 1)])
+    shown = np.where(
+        lookup[0] == NOTHING,
+        np.nan,
+        here.grade.mean_ppm[np.minimum(lookup[0], here.grid.shape[0] - 1), np.minimum(lookup[1], here.grid.shape[1] - 1)],
+    )
     (south, west), (north, east) = data["bounds"]
     left, low = mercator_m(west, south)
     right, high = mercator_m(east, north)

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import rasterio
-from rasterio.transform import from_origin
+from affine import Affine
 
 from pipeline.artefacts import Composites, Variogram
 from pipeline.geostatistics.kriging import Kriging
@@ -29,7 +29,7 @@ def built(tmp_path_factory):
     (raw / "README.md").unlink()
     (raw / "bathymetry").mkdir()
     profile = {"driver": "GTiff", "width": 60, "height": 60, "count": 1, "dtype": "float32", "crs": "EPSG:28992"}
-    with rasterio.open(raw / "bathymetry" / "flat.tif", "w", transform=from_origin(177_000, 335_000, 100, 100), **profile) as raster:
+    with rasterio.open(raw / "bathymetry" / "flat.tif", "w", transform=Affine(100, 0, 177_000, 0, -100, 335_000), **profile) as raster:
         raster.write(np.zeros((1, 60, 60), dtype=np.float32))
     folders = [f"RAW={raw}", f"PROCESSED={base / 'processed'}", f"MAPS={base / 'maps'}"]
     # Make's own variables must not leak in: the tests themselves run below make.

@@ -108,7 +108,7 @@ class _Inline(HTMLParser):
         if self.tag:
             self.texts[-1][1] += data
 
-    def handle_endtag(self, tag):
+    def handle_endtag(self, _tag):
         self.tag = None
 
 

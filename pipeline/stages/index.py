@@ -172,13 +172,15 @@ def _tables(totals: Totals, elements: ElementSettings) -> list[dict[str, Any]]:
                     }
                 )
             oxide = (oxide_name(element) or "").translate(str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉"))
-            tables.append({"id": f"{element}-{number}", "element": element, "name": element_name(element), "region": region, "oxide": oxide, "rows": rows})
+            tables.append(
+                {"id": f"{element}-{number}", "element": element, "name": element_name(element), "region": region, "oxide": oxide, "rows": rows}
+            )
     return tables
 
 
 def _truth_checks(truth: TruthFiles, totals: Totals, elements: ElementSettings, samples: Samples) -> list[dict[str, Any]]:
-    """Estimate beside truth, per element; nothing once the samples are measured, or where no truth is kept."""
-    if not samples.marks.is_synthetic:
+    """Estimate beside truth, per element; nothing once a sample is measured, or where no truth is kept."""
+    if samples.marks.data_kind != "synthetic":
         return []
     checks = []
     for name, _ in truth.paths(".json"):
@@ -231,7 +233,10 @@ def _model(variogram: Variogram) -> dict[str, Any]:
     if variogram.model is None:
         return {"name": name, "nugget": ""}
     sill = variogram.model.sill
-    pairs = {direction: sum(int(lag["pairs"]) for lag in variogram.experimental if lag["direction"] == direction) for direction in ("horizontal", "vertical")}
+    pairs = {
+        direction: sum(int(lag["pairs"]) for lag in variogram.experimental if lag["direction"] == direction)
+        for direction in ("horizontal", "vertical")
+    }
     return {
         "name": name,
         "nugget": f"{100 * variogram.model.nugget / sill:.0f} %",
@@ -253,7 +258,14 @@ def _published(published: PublishedFiles) -> dict[str, Any]:
     for name, _ in published.paths(".csv"):
         with published.verified(name).open(encoding="utf-8-sig", newline="") as file:
             rows |= {row["id"]: row for row in csv.DictReader(file) if row.get("id") in _PUBLISHED and row.get("value")}
-    facts = [{"id": key, "value": f"{float(rows[key]['value']):,g}" if float(rows[key]["value"]) < 1e6 else f"{float(rows[key]['value']):,.0f}", "unit": "" if rows[key]["unit"] == "1" else rows[key]["unit"].replace("km2", "km²")} for key in _PUBLISHED if key in rows]
+    facts = [
+        {
+            "id": key,
+            "value": f"{float(rows[key]['value']):,g}" if float(rows[key]["value"]) < 1e6 else f"{float(rows[key]['value']):,.0f}",
+            "unit": "" if rows[key]["unit"] == "1" else rows[key]["unit"].replace("km2", "km²"),
+        }
+        for key in _PUBLISHED
+        if key in rows
+    ]
     source = next((f"{row['source']}, {row['doi_or_reference']}" for row in rows.values()), "")
     return {"published": facts, "published_source": source}
-

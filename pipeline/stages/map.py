@@ -25,9 +25,8 @@ if TYPE_CHECKING:
 
 # How the page is built, not what it says: these change no number.
 _MOST_VALUES = 2_000_000  # packed raster values, so that a page stays under 5 MB
-_MOST_PIXELS = 600_000  # of the estimate's picture
+_PICTURE_PIXELS = 400_000  # of the estimate's picture: about those of a screen, so that cells lie within a pixel of their place
 _MOST_RELIEF_PIXELS = 700_000
-_PIXELS_PER_CELL = 4
 _MOST_SAMPLES = 20_000  # more are shown as composites
 _SURROUNDINGS = 1.12  # of the zone's radius
 _OUTSIDE_ZONE = 3.0  # of the region's size, where no zone is drawn
@@ -157,7 +156,7 @@ def _picture(grid: Grid) -> Frame:
     """Display frame around the grid; its pixels are finer than cells, so that cells keep their edges."""
     from pipeline.web.mercator import frame_around
 
-    return frame_around(*_outline_deg(grid), grid.cell_m / _PIXELS_PER_CELL, _MOST_PIXELS)
+    return frame_around(*_outline_deg(grid), 1.0, _PICTURE_PIXELS)
 
 
 def _lookup(picture: Frame, grid: Grid, factor: int, shape: tuple[int, int]) -> NDArray[np.uint16]:
@@ -243,7 +242,12 @@ def _layers(
     layers: dict[str, Any] = {
         "relief": folium.raster_layers.ImageOverlay(relief_url(surroundings, wide), surroundings.bounds, pixelated=False, zindex=1),
         "grade": folium.raster_layers.ImageOverlay(
-            grade_image(values, limits["grade"][0], maps.colour_map), picture.bounds, opacity=maps.opacity, pixelated=False, class_name="grade-image", zindex=2
+            grade_image(values, limits["grade"][0], maps.colour_map),
+            picture.bounds,
+            opacity=maps.opacity,
+            pixelated=False,
+            class_name="grade-image",
+            zindex=2,
         ),
         "region": folium.Polygon(_region_outline(seafloor), color="#10293d", weight=1.6, fill=False, interactive=False),
     }
@@ -300,10 +304,12 @@ def _region_outline(seafloor: Seafloor) -> list[list[list[float]]]:
     rings = []
     near_deg = float(_outline_deg(grid)[0][0])
     for shape, _ in shapes:
-        ring = shapely.segmentize(shapely.Polygon(shape["coordinates"][0]).simplify(1.01 * grid.cell_m).exterior, 20 * grid.cell_m)
-        x, y = np.array(ring.coords).T
+        ring = shapely.simplify(shapely.LinearRing(shape["coordinates"][0]), 1.01 * grid.cell_m)
+        x, y = shapely.get_coordinates(shapely.segmentize(ring, 20 * grid.cell_m)).T
         longitude_deg, latitude_deg = grid.to_lonlat(x, y)
-        rings.append([[round(float(lat), 6), round(float(lon), 6)] for lat, lon in zip(latitude_deg, unwrapped(longitude_deg, near_deg), strict=True)])
+        rings.append(
+            [[round(float(lat), 6), round(float(lon), 6)] for lat, lon in zip(latitude_deg, unwrapped(longitude_deg, near_deg), strict=True)]
+        )
     return rings
 
 
@@ -376,7 +382,9 @@ def _cores(element: str, samples: Samples, composites: Composites, grid: Grid) -
             intervals = [[top, bottom, value] for (top, bottom), value in zip(_depths(composites), per_layer, strict=True) if value is not None]
         else:
             mine = sampled.get(core)
-            intervals = [] if mine is None else [[float(v) for v in row] for row in mine.sort_values("from_m")[["from_m", "to_m", grade]].to_numpy(float)]
+            intervals = (
+                [] if mine is None else [[float(v) for v in row] for row in mine.sort_values("from_m")[["from_m", "to_m", grade]].to_numpy(float)]
+            )
         longitude_deg = float(unwrapped(np.array(float(rows["longitude_deg"].iloc[0])), near_deg))
         cores.append(
             {
@@ -399,8 +407,8 @@ def _depths(composites: Composites) -> list[tuple[float, float]]:
 
 
 def _first(rows: Any, column: str) -> float | None:
-    known = rows[column].dropna() if column in rows else []
-    return round(float(known.iloc[0]), 4) if len(known) else None
+    known = rows[column].dropna().tolist() if column in rows else []
+    return round(float(known[0]), 4) if known else None
 
 
 def _cutoffs(tonnage: Tonnage, element: str, cutoffs: CutoffSettings) -> list[float]:
@@ -416,7 +424,10 @@ def _tonnage(tonnage: Tonnage, element: str, cutoffs: CutoffSettings) -> list[di
     named = [name for name in ("supported", "all") if name in set(frame["region"])]
     out = []
     for region in [*named, *sorted(set(frame["region"]) - set(named))]:
-        rows = {(row["statistic"], row["cutoff_ppm"]): {key: _number(row[key]) for key in _FIGURES} for row in frame[frame["region"] == region].to_dict("records")}
+        rows = {
+            (row["statistic"], row["cutoff_ppm"]): {key: _number(row[key]) for key in _FIGURES}
+            for row in frame[frame["region"] == region].to_dict("records")
+        }
         kriged = [rows.get(("kriged", cutoff)) for cutoff in wanted]
         if not all(kriged) or (region != "all" and not (kriged[0] or {}).get("area_km2")):
             continue

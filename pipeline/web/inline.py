@@ -72,7 +72,8 @@ def escaped_json(value: Any) -> str:
 def json_block(name: str, value: Any) -> str:
     """Script element that carries data and is never run; the page reads it with ``JSON.parse``."""
     if re.fullmatch(r"[a-z][a-z-]*", name) is None:
-        raise ValueError(f"{name!r} is no name of a data block")
+        msg = f"{name!r} is no name of a data block"
+        raise ValueError(msg)
     return f'<script type="application/json" id="{name}">{escaped_json(value)}</script>'
 
 
@@ -95,7 +96,8 @@ def self_contained(html: str) -> str:
         The page names an address that a browser would fetch, carries a handler as attribute, or a vendored file is not what the manifest says.
     """
     if re.search(r"<meta[^>]+http-equiv=[\"']?content-security-policy", html, re.IGNORECASE):
-        raise WebError("the page already has a content-security policy; it must be written once, last")
+        msg = "the page already has a content-security policy; it must be written once, last"
+        raise WebError(msg)
     text = _numbered(html.replace("\r\n", "\n").replace("\r", "\n"))
     page = _Inliner()
     page.feed(text)
@@ -103,7 +105,8 @@ def self_contained(html: str) -> str:
     whole = "".join(page.out)
     head = re.search(r"<head[^>]*>", whole)
     if head is None:
-        raise WebError("the page has no head element to carry its policy")
+        msg = "the page has no head element to carry its policy"
+        raise WebError(msg)
     # First in the head: a policy binds only what comes after it.
     meta = f'\n<meta charset="utf-8">\n<meta http-equiv="Content-Security-Policy" content="{_policy(page.scripts, page.styles)}">'
     return whole[: head.end()] + meta + whole[head.end() :]
@@ -203,7 +206,8 @@ class _Inliner(HTMLParser):
         self.out.append(f"<!{decl}>")
 
     def unknown_decl(self, data: str) -> None:
-        raise WebError(f"the page holds <![{data}]>, which browsers read in different ways; write it as text")
+        msg = f"the page holds <![{data}]>, which browsers read in different ways; write it as text"
+        raise WebError(msg)
 
     def _embed_script(self, address: str) -> None:
         text = embedded_text(address)
@@ -218,7 +222,8 @@ class _Inliner(HTMLParser):
             if address.startswith("data:"):
                 self.out.append(self.get_starttag_text() or "")
                 return
-            raise WebError(f"the page links to {address or 'nothing'}, which a browser would fetch. Put it into pipeline/web or leave it out.")
+            msg = f"the page links to {address or 'nothing'}, which a browser would fetch. Put it into pipeline/web or leave it out."
+            raise WebError(msg)
         text = embedded_text(address)
         check_style(text)
         self.styles.append(text)
@@ -227,15 +232,19 @@ class _Inliner(HTMLParser):
     def _check(self, tag: str, attributes: dict[str, str]) -> None:
         for name, value in attributes.items():
             if name.startswith("on"):
-                raise WebError(f"<{tag} {name}=…>: the policy forbids handlers in attributes; add a listener in a script")
+                msg = f"<{tag} {name}=…>: the policy forbids handlers in attributes; add a listener in a script"
+                raise WebError(msg)
             if name == "style":
                 check_style(value)
             if name in _FETCHED and tag in (_FETCHED[name] or {tag}) and not _is_inside(value):
-                raise WebError(f"<{tag} {name}={value!r}> would be fetched. Embed it, or take it out of the page.")
+                msg = f"<{tag} {name}={value!r}> would be fetched. Embed it, or take it out of the page."
+                raise WebError(msg)
         if tag in ("iframe", "frame", "embed", "object", "base"):
-            raise WebError(f"<{tag}> is not allowed in a page that must open anywhere")
+            msg = f"<{tag}> is not allowed in a page that must open anywhere"
+            raise WebError(msg)
         if tag == "meta" and attributes.get("http-equiv", "").lower() == "refresh":
-            raise WebError(f"<meta http-equiv=refresh content={attributes.get('content', '')!r}> would leave the page")
+            msg = f"<meta http-equiv=refresh content={attributes.get('content', '')!r}> would leave the page"
+            raise WebError(msg)
 
 
 _CLOSED = "\0"
@@ -257,7 +266,8 @@ def check_style(text: str) -> None:
     for found in _CSS_ADDRESS.finditer(text):
         address = (found[1] or found[2] or "").strip()
         if found[1] is not None or not _is_inside(address):
-            raise WebError(f"a style names {address!r}, which a browser would fetch. Embed it as data or leave it out.")
+            msg = f"a style names {address!r}, which a browser would fetch. Embed it as data or leave it out."
+            raise WebError(msg)
 
 
 def check_script(text: str) -> None:
@@ -271,7 +281,8 @@ def check_script(text: str) -> None:
     for found in _SCRIPT_ADDRESS.finditer(text):
         address = found[0].strip("\"'`( \n\t")
         if not address.startswith(_NAMESPACES):
-            raise WebError(f"a script names {address!r}, which it might fetch. Put data into a data block, libraries into pipeline/web/vendor.")
+            msg = f"a script names {address!r}, which it might fetch. Put data into a data block, libraries into pipeline/web/vendor."
+            raise WebError(msg)
 
 
 @cache
@@ -286,15 +297,21 @@ def embedded_text(address: str) -> str:
     if address.startswith(OWN):
         path = _FOLDER / address.removeprefix(OWN)
         if path.parent != _FOLDER or not path.is_file():
-            raise WebError(f"{address} does not exist in pipeline/web")
+            msg = f"{address} does not exist in pipeline/web"
+            raise WebError(msg)
         return path.read_text(encoding="utf-8")
     name = address.removeprefix(VENDORED)
     known = {file: digest for package in manifest()["packages"] for file, digest in package["files"].items()}
     if not address.startswith(VENDORED) or name not in known:
-        raise WebError(f"{address or 'an empty address'} is not vendored. Known are {', '.join(sorted(known))}; add it to pipeline/web/vendor with licence and sha256.")
+        msg = (
+            f"{address or 'an empty address'} is not vendored. Known are {', '.join(sorted(known))}. "
+            "Add it to pipeline/web/vendor with licence and sha256."
+        )
+        raise WebError(msg)
     content = (_FOLDER / "vendor" / name).read_bytes()
     if hashlib.sha256(content).hexdigest() != known[name]:
-        raise WebError(f"pipeline/web/vendor/{name} is not the file its manifest describes (sha256 differs). Restore it, or update version and sha256.")
+        msg = f"pipeline/web/vendor/{name} is not the file its manifest describes (sha256 differs). Restore it, or update version and sha256."
+        raise WebError(msg)
     text = content.decode("utf-8").replace("\r\n", "\n")
     if name.endswith(".css"):
         return _with_images_inside(text, name)
@@ -314,5 +331,6 @@ def _with_images_inside(text: str, name: str) -> str:
     # Layer switch and pin images of Leaflet belong to controls we replace; VML is for Internet Explorer 8.
     emptied = re.sub(r"[\w-]+\s*:\s*url\((?!data:)[^)]*\)\s*;?", "", text)
     if re.search(r"url\((?!data:)", emptied):
-        raise WebError(f"pipeline/web/vendor/{name} still names images")
+        msg = f"pipeline/web/vendor/{name} still names images"
+        raise WebError(msg)
     return emptied

@@ -214,6 +214,7 @@ function seabedMap(handles) {
       element.setAttribute("role", "button");
       element.setAttribute("aria-label", `${word("core")} ${core.id}`);
       element.addEventListener("keydown", (event) => {
+        if (event.key === "Escape") map.closePopup();
         if (event.key === "Enter" || event.key === " ") { event.preventDefault(); marker.openPopup(); }
       });
     });
@@ -454,14 +455,17 @@ function seabedMap(handles) {
   if (markers.length <= 300) map.getContainer().classList.add("few");
   map.addLayer(contours).addLayer(cores);
   if (handles.zone) map.addLayer(places);
-  map.setMaxBounds(L.latLngBounds(data.zone_bounds).pad(0.35));
+  // Words first: banner and legend take room from the map.
+  map.setView(L.latLngBounds(data.region_bounds).getCenter(), 8, { animate: false });
+  showWords();
   showLegend();
+  map.invalidateSize(false);
+  map.setMaxBounds(L.latLngBounds(data.zone_bounds).pad(0.35));
   fit(data.region_bounds);
   nearZoom = map.getZoom() - 1.2;
   map.setMinZoom(Math.min(map.getBoundsZoom(data.zone_bounds) - 0.75, map.getZoom()));
   chooseContours();
   sizeCores();
-  showWords();
   show(false);
   window.seabed = { map, state, handles, markers, cellAt, value: (statistic, layer, cell) => { const v = band(statistic, layer)[cell]; return v === NOTHING ? null : v * data.step_ppm; } };
 

@@ -75,7 +75,9 @@ def unwrapped(longitude_deg: Array, near_deg: float) -> Array:
     return np.asarray(near_deg + (np.asarray(longitude_deg) - near_deg + 180.0) % 360.0 - 180.0)
 
 
-def cells_of(frame: Frame, shape: tuple[int, int], pixel_of: Callable[[Array, Array], tuple[Array, Array]]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def cells_of(
+    frame: Frame, shape: tuple[int, int], pixel_of: Callable[[Array, Array], tuple[Array, Array]]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Row and column of the grid cell under each display pixel's centre; -1 outside.
 
     Parameters

@@ -37,14 +37,14 @@ def map_page(title: str, words: dict[str, Text], content: OfflineMap, blocks: di
         Data of the page by name of block.
     """
     document = Document()
-    document.add_child(Frame())
+    document.add_child(Frame())  # type: ignore[no-untyped-call]
     document.add_child(content)
     html = document.render()
     data = "\n".join(json_block(name, value) for name, value in sorted({**blocks, "words": words}.items()))
     return self_contained(html.replace(_TITLE, f"<title>{escape(title)}</title>", 1).replace(_DATA, data, 1))
 
 
-class Document(Figure):  # type: ignore[misc]
+class Document(Figure):
     """Folium's figure as a valid document: language, title, and scripts inside the body."""
 
     _template = Template(
@@ -72,7 +72,7 @@ class Document(Figure):  # type: ignore[misc]
     )
 
 
-class OfflineMap(folium.Map):  # type: ignore[misc]
+class OfflineMap(folium.Map):
     """Folium's map without tiles and without the scripts and styles that nothing here uses; people may zoom the page."""
 
     default_js = [("leaflet", f"{VENDORED}leaflet-1.9.4/leaflet.js")]  # noqa: RUF012 - folium's interface
@@ -97,7 +97,7 @@ const {{ this.get_name() }} = L.map({{ this.get_name()|tojson }}, {
         super().__init__(location=[latitude_deg, longitude_deg], tiles=None, zoom_start=8, zoom_snap=0.25, zoom_delta=0.5, attribution_control=False)
 
 
-class Frame(MacroElement):  # type: ignore[misc]
+class Frame(MacroElement):
     """Head line, banner and control panel. Its words are filled in by the page's script, so none of them passes through folium."""
 
     _template = Template(
@@ -147,7 +147,7 @@ class Frame(MacroElement):  # type: ignore[misc]
     )
 
 
-class App(JSCSSMixin):  # type: ignore[misc]
+class App(JSCSSMixin):
     """Hands folium's objects to the page's script.
 
     Parameters
@@ -171,6 +171,6 @@ seabedMap({
     )
 
     def __init__(self, **layers: MacroElement) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self._name = "App"
         self.layers = layers

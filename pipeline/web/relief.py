@@ -138,10 +138,10 @@ def contours(frame: Frame, heights_m: Array, most_levels: int) -> list[dict[str,
     generator = contourpy.contour_generator(longitude_deg, latitude_deg, np.ma.masked_invalid(-heights_m))
     depths_m = np.arange(np.ceil(-known.max() / step), np.floor(-known.min() / step) + 1) * step
     pixel_deg = (frame.east_deg - frame.west_deg) / frame.shape[1]
-    out = []
+    out: list[dict[str, Any]] = []
     for depth_m in depths_m:
-        lines = [shapely.LineString(line) for line in generator.lines(float(depth_m)) if len(line) > 3]
-        lines = [line.simplify(0.4 * pixel_deg) for line in lines if line.length > 20 * pixel_deg]
+        traced = [shapely.LineString(np.asarray(line)) for line in generator.lines(float(depth_m)) if len(line) > 3]
+        lines = [shapely.simplify(line, 0.4 * pixel_deg) for line in traced if line.length > 20 * pixel_deg]
         if lines:
             longest = max(lines, key=lambda line: line.length)
             middle = longest.interpolate(0.5, normalized=True)

@@ -1,0 +1,263 @@
+"""Artefacts: what is written is read back, by us and by others, and the same content gives the same bytes."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import fields, is_dataclass
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import pytest
+import rasterio
+import rioxarray  # noqa: F401 - registers the accessor
+import xarray as xr
+from assess import listed
+from pandas.testing import assert_frame_equal
+from pyproj import CRS
+
+from pipeline.artefacts import (
+    BathymetryFiles,
+    BlockModel,
+    Composites,
+    CoreFiles,
+    Density,
+    Grade,
+    Marks,
+    Page,
+    Provenance,
+    Samples,
+    Seafloor,
+    Tonnage,
+    Variogram,
+    write_rejected,
+)
+from pipeline.errors import ArtefactError
+from pipeline.grid import Grid, same_grid
+from pipeline.stages import block_model, provenance
+
+RASTERS = ("seafloor.tif", "density.tif", "grade_dy.tif", "grade_gd.tif")
+KINDS = (Samples, Seafloor, Composites, Variogram, Density, Grade, Tonnage, BlockModel, Provenance, Page)
+
+
+def artefacts_of(result, raw):
+    """Every artefact by the name of its file."""
+    cores, bathymetry = listed(CoreFiles, raw, ".csv", ".toml"), listed(BathymetryFiles, raw, ".nc")
+    sections = [getattr(result.settings, name) for name in type(result.settings).model_fields]
+    return {
+        "samples.parquet": result.samples,
+        "seafloor.tif": result.seafloor,
+        "composites.parquet": result.composites,
+        **{f"variogram_{variogram.subject}.json": variogram for variogram in result.variograms},
+        "density.tif": result.density,
+        **{f"grade_{grade.element}.tif": grade for grade in result.grades},
+        "tonnage.csv": result.tonnage,
+        "block_model.nc": block_model.run(result.seafloor, result.density, result.grades),
+        "provenance.json": provenance.run(result.tonnage, result.samples, cores, bathymetry, sections),
+        "index.html": Page("<!doctype html><title>堆積物</title>\n"),
+    }
+
+
+@pytest.fixture(scope="module")
+def artefacts(tiny, reference_raw):
+    """Artefacts of the small assessment."""
+    return artefacts_of(tiny, reference_raw)
+
+
+@pytest.fixture(scope="module")
+def written(artefacts, tmp_path_factory):
+    """Folder that holds them all."""
+    folder = tmp_path_factory.mktemp("processed")
+    for name, artefact in artefacts.items():
+        artefact.write(folder / name)
+    return folder
+
+
+def assert_same(one, other, rtol):
+    """Equal in every field; arrays to a relative tolerance, missing where the other is missing."""
+    assert type(one) is type(other)
+    if isinstance(one, Grid):
+        assert same_grid(one, other)
+    elif isinstance(one, pd.DataFrame):
+        assert_frame_equal(pd.DataFrame(one), pd.DataFrame(other), check_dtype=len(one) > 0, rtol=rtol)
+    elif isinstance(one, xr.Dataset):
+        for name in one.data_vars:
+            assert other[name].dims == one[name].dims
+            np.testing.assert_allclose(other[name], one[name], rtol=rtol)
+    elif is_dataclass(one):
+        for field in fields(one):
+            assert_same(getattr(one, field.name), getattr(other, field.name), rtol)
+    elif isinstance(one, np.ndarray):
+        np.testing.assert_allclose(other, one, rtol=rtol)
+    elif isinstance(one, float):
+        assert other == pytest.approx(one, rel=1e-5)
+    else:
+        assert other == one
+
+
+NAMES = (
+    "samples.parquet",
+    "composites.parquet",
+    "variogram_dy.json",
+    "variogram_density.json",
+    *RASTERS,
+    "tonnage.csv",
+    "provenance.json",
+    "index.html",
+)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_is_written_is_read_back(artefacts, written, name):
+    again = type(artefacts[name]).read(written / name)
+    # Rasters hold float32, tables ten digits.
+    if name.endswith(".json") and "variogram" not in name:
+        assert json.loads(json.dumps(artefacts[name].content)) == again.content
+    else:
+        assert_same(artefacts[name], again, rtol={".tif": 1e-6, ".csv": 1e-9}.get((written / name).suffix, 0))
+
+
+def test_every_file_is_claimed_by_exactly_one_kind(written):
+    for path in written.iterdir():
+        claiming = [kind for kind in KINDS if kind.matches(path)]
+        assert len(claiming) == (path.name != "rejected.csv"), path.name
+
+
+def test_same_content_gives_the_same_bytes(artefacts, written, tmp_path):
+    for name, artefact in artefacts.items():
+        artefact.write(tmp_path / name)
+    different = [path.name for path in sorted(tmp_path.iterdir()) if path.read_bytes() != (written / path.name).read_bytes()]
+    assert different == []
+    assert len(list(tmp_path.iterdir())) == len(artefacts) + 1
+
+
+def test_artefact_read_and_written_again_has_the_same_bytes(artefacts, written, tmp_path):
+    """Nothing is lost on the way through a file, so a stage may run from files or from memory."""
+    for name in (*RASTERS, "samples.parquet", "composites.parquet", "variogram_dy.json", "provenance.json", "tonnage.csv"):
+        type(artefacts[name]).read(written / name).write(tmp_path / name)
+        assert (tmp_path / name).read_bytes() == (written / name).read_bytes(), name
+
+
+LABELS = [f"{layer}-{layer + 1} m" for layer in range(10)]
+
+
+@pytest.mark.parametrize(
+    ("name", "pair", "last"),
+    [
+        ("grade_dy.tif", ("dy_ppm", "dy_sd_ppm"), ["slope_of_regression"]),
+        ("grade_gd.tif", ("gd_ppm", "gd_sd_ppm"), ["slope_of_regression"]),
+        ("density.tif", ("dry_bulk_density_t_m3", "dry_bulk_density_sd_t_m3"), []),
+    ],
+)
+def test_bands_are_estimate_and_sd_then_one_pair_per_layer(written, name, pair, last):
+    with rasterio.open(written / name) as raster:
+        assert list(raster.descriptions) == [*pair, *(f"{band} {label}" for label in LABELS for band in pair), *last]
+
+
+def test_bands_of_the_seafloor(written):
+    with rasterio.open(written / "seafloor.tif") as raster:
+        assert raster.descriptions == ("depth_m", "slope_deg", "region_share")
+        assert raster.units == ("m", "degree", "1")
+
+
+@pytest.mark.parametrize("name", RASTERS)
+def test_raster_is_a_cloud_optimised_float32_with_units_and_nan(written, tiny, name):
+    with rasterio.open(written / name) as raster:
+        assert raster.tags(ns="IMAGE_STRUCTURE")["LAYOUT"] == "COG"
+        assert set(raster.dtypes) == {"float32"}
+        assert np.isnan(raster.nodata)
+        assert all(raster.units)
+        by_name = dict(zip(raster.descriptions, raster.units, strict=True))
+        assert all(unit == "ppm" for band, unit in by_name.items() if "ppm" in band)
+        assert all(unit == "t/m3" for band, unit in by_name.items() if "t_m3" in band)
+        found = Grid(CRS.from_wkt(raster.crs.to_wkt()), raster.transform, raster.shape)
+    assert same_grid(found, tiny.seafloor.grid)
+
+
+def test_layers_of_a_raster_survive_odd_depths(tiny, tmp_path):
+    from dataclasses import replace
+
+    from pipeline.grid import Layers
+
+    replace(tiny.seafloor, layers=Layers(0.1, 0.7, 0.2)).write(tmp_path / "seafloor.tif")
+    assert Seafloor.read(tmp_path / "seafloor.tif").layers == Layers(0.1, 0.7, 0.2)
+
+
+@pytest.mark.parametrize(("name", "rows"), [("samples.parquet", "samples"), ("composites.parquet", "composites")])
+def test_geoparquet_is_readable_by_geopandas(written, tiny, name, rows):
+    frame = gpd.read_parquet(written / name)
+    assert frame.crs == CRS.from_epsg(4326)
+    assert len(frame) == len(getattr(tiny, rows).frame)
+    assert np.array_equal(frame.geometry.x, frame["longitude_deg"])
+    assert np.array_equal(frame.geometry.y, frame["latitude_deg"])
+
+
+def test_block_model_opens_in_xarray_with_projection_and_units(written, tiny):
+    with xr.open_dataset(written / "block_model.nc", engine="h5netcdf", decode_coords="all") as dataset:
+        assert CRS.from_user_input(dataset.rio.crs.to_wkt()).equals(tiny.seafloor.grid.crs, ignore_axis_order=True)
+        for name, variable in {**dataset.data_vars, **{axis: dataset[axis] for axis in ("easting_m", "northing_m", "depth_m")}}.items():
+            assert variable.attrs.get("units"), name
+        assert dataset["dy_ppm"].dims == ("depth_m", "northing_m", "easting_m")
+        assert dataset.attrs["Conventions"] == "CF-1.8"
+        np.testing.assert_allclose(dataset["dy_ppm"], tiny.grades[0].layer_ppm, rtol=1e-6)
+        np.testing.assert_allclose(dataset["water_depth_m"], tiny.seafloor.depth_m, rtol=1e-6)
+        np.testing.assert_allclose(dataset["northing_m"], tiny.seafloor.grid.centres_m()[1][:, 0])
+        assert list(dataset["depth_m"].values) == [layer + 0.5 for layer in range(10)]
+
+
+def test_block_model_marks_every_field_with_its_projection(written):
+    with xr.open_dataset(written / "block_model.nc", engine="h5netcdf") as dataset:
+        fields_ = [name for name, variable in dataset.data_vars.items() if variable.ndim]
+        assert {dataset[name].attrs.get("grid_mapping", dataset[name].encoding.get("grid_mapping")) for name in fields_} == {"crs"}
+
+
+def test_tonnage_has_the_promised_columns_in_order(written):
+    header = (written / "tonnage.csv").read_text(encoding="utf-8").splitlines()[0]
+    assert header.startswith("element,region,cutoff_ppm,statistic,area_km2,dry_mud_t,grade_ppm,metal_t,oxide_t")
+    assert b"\r" not in (written / "tonnage.csv").read_bytes()
+
+
+def test_rejected_is_a_header_only_after_a_clean_build(written):
+    assert (written / "rejected.csv").read_text(encoding="utf-8") == "file,row,column,value,reason\n"
+
+
+def test_refused_values_stay_as_they_stood(tmp_path):
+    refused = pd.DataFrame([("cores/a.csv", 2, "core_id", "NA", 'says "no", twice'), ("cores/a.csv", 3, "dy_ppm", "007", "")])
+    refused.columns = ["file", "row", "column", "value", "reason"]
+    write_rejected(refused, tmp_path)
+    again = pd.read_csv(tmp_path / "rejected.csv", dtype=str, keep_default_na=False)
+    assert again.to_numpy().tolist() == refused.astype(str).to_numpy().tolist()
+
+
+def test_provenance_lists_every_figure_of_the_table(artefacts, tiny):
+    content = artefacts["provenance.json"].content
+    numbers = {number["id"]: number["value"] for number in content["numbers"]}
+    assert len(numbers) == len(content["numbers"])
+    assert numbers["dy/all/0/mean/metal_t"] == tiny.tonnes("dy", "mean")
+    assert numbers["gd/supported/0/p95/oxide_t"] == tiny.tonnes("gd", "p95", "oxide_t", "supported")
+    counted = tiny.tonnage.frame[["area_km2", "dry_mud_t", "grade_ppm", "metal_t", "oxide_t"]].notna().sum().sum()
+    assert len(numbers) == counted
+    assert len(content["code_sha256"]) == 64
+    assert set(content["inputs"]) >= {"cores/reference_survey.csv", "bathymetry/etopo1_6min_148-160E_18-30N.nc"}
+    assert set(content["settings"]) == set(type(tiny.settings).model_fields)
+
+
+@pytest.mark.parametrize("name", ["samples.parquet", "composites.parquet", *RASTERS])
+def test_torn_file_is_explained(artefacts, written, tmp_path, name):
+    (tmp_path / name).write_bytes((written / name).read_bytes()[:300])
+    with pytest.raises(ArtefactError, match=f"{name} is not readable .* Delete it and run make all"):
+        type(artefacts[name]).read(tmp_path / name)
+
+
+def test_list_of_raw_files_needs_the_folder(tmp_path):
+    (tmp_path / "cores.json").write_text('{"files": {}}', encoding="utf-8")
+    with pytest.raises(ArtefactError, match=r"cores\.json lists raw files; say where they are with --raw"):
+        CoreFiles.read(tmp_path / "cores.json", None)
+
+
+@pytest.mark.parametrize(("kind", "left_out", "text"), [("measured", 0, "measured"), ("synthetic", 2, "synthetic; 2 refused rows left out")])
+def test_marks_survive_their_tags(kind, left_out, text):
+    marks = Marks(kind, left_out)
+    assert Marks.from_tags(marks.tags()) == marks
+    assert marks.text() == text
+    assert marks.is_synthetic is (kind != "measured")

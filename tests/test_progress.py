@@ -1,0 +1,19 @@
+from pipeline import progress
+
+
+def test_bar_passes_lines_and_the_exit_code(monkeypatch, capsys):
+    monkeypatch.setattr(progress, "steps_of", lambda command: 2)
+    code = progress.run_with_bar(["sh", "-c", "echo 'grade  grade_dy.tif  1.0 s'; echo '  note: [bold]x'; exit 3"])
+    said = capsys.readouterr().out
+    assert code == 3
+    assert "grade  grade_dy.tif  1.0 s" in said
+    assert "note: [bold]x" in said
+
+
+def test_steps_are_counted_from_makes_plan(tmp_path):
+    (tmp_path / "Makefile").write_text("all: a b\na b:\n\t@python -m pipeline grade --out $@\n", encoding="utf-8")
+    assert progress.steps_of(["make", "-C", str(tmp_path), "all"]) == 2
+
+
+def test_a_pipe_is_no_terminal():
+    assert not progress.on_a_terminal()
