@@ -112,4 +112,4 @@ def test_mistyped_command_line_ends_without_a_traceback(arguments):
     result = command(*arguments)
     assert result.returncode == 2
     assert "Traceback" not in result.stderr
-    assert "error: " in result.stderr.lower()
+    assert "Error" in result.stderr

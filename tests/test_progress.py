@@ -2,7 +2,7 @@ from pipeline import progress
 
 
 def test_bar_passes_lines_and_the_exit_code(monkeypatch, capsys):
-    monkeypatch.setattr(progress, "steps_of", lambda command: 2)
+    monkeypatch.setattr(progress, "steps_of", lambda _command: 2)
     code = progress.run_with_bar(["sh", "-c", "echo 'grade  grade_dy.tif  1.0 s'; echo '  note: [bold]x'; exit 3"])
     said = capsys.readouterr().out
     assert code == 3

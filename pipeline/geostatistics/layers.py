@@ -220,11 +220,13 @@ class LayeredKriging:
         """(columns, layers estimated, data) covariance of blocks with data, without nugget."""
         centres_m = np.column_stack([easting_m, northing_m])
         table = column_covariance(self.model, centres_m, self._cores_m, self._lags_m, self._offsets_m[:, :2], self._node_weights)
-        return np.asarray(table[:, self._core_of_datum[None, :], self._lag_of], dtype=np.float64)
+        covariance: Array = table[:, self._core_of_datum[None, :], self._lag_of]
+        return covariance
 
     def _drift(self) -> Array:
         """(layers, pools) drift of standardised blocks."""
-        return (self._drift_of_layer[:, None] == np.arange(self._pools.size)[None, :]) / self._sd[:, None]
+        drift: Array = (self._drift_of_layer[:, None] == np.arange(self._pools.size)[None, :]) / self._sd[:, None]
+        return drift
 
     def _column_variance(self) -> float:
         """Prior variance of the sum over the layers of one column of blocks."""

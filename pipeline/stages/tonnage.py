@@ -87,7 +87,7 @@ def _missing(variograms: list[Variogram], seafloor: Seafloor) -> list[str]:
     """Layers that no tonnage contains, because no core carries the element there."""
     said = []
     for variogram in variograms:
-        empty = [seafloor.layers.label(layer) for layer in np.flatnonzero(variogram.layer_pool < 0)]
+        empty = [seafloor.layers.label(layer) for layer in range(seafloor.layers.count) if variogram.layer_pool[layer] < 0]
         if variogram.subject != DENSITY and empty:
             said.append(f"{variogram.subject}: no core reaches {', '.join(empty)}; these layers are missing from every tonnage, not zero")
     return said
