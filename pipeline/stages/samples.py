@@ -142,7 +142,8 @@ def _message(refusals: list[Refusal]) -> str:
     more = len(refusals) - len(lines)
     if more:
         lines.append(f"and {more} more, all in rejected.csv")
-    return f"{len(refused_rows(refusals))} rows refused; nothing was built. " + "\n  ".join(lines)
+    count = len(refused_rows(refusals))
+    return f"{count} {'row' if count == 1 else 'rows'} refused; nothing was built. " + "\n  ".join(lines)
 
 
 def _warnings(frame: pd.DataFrame, region: RegionSettings, marks: Marks) -> tuple[str, ...]:
