@@ -128,12 +128,6 @@ class BathymetryFiles(RawFiles):
     name = "bathymetry"
 
 
-class DomainFiles(RawFiles):
-    """Domain polygons."""
-
-    name = "domains"
-
-
 class PublishedFiles(RawFiles):
     """Published figures."""
 

@@ -12,6 +12,7 @@ from pyproj import CRS, Transformer
 
 from pipeline.errors import BathymetryError
 from pipeline.grid import WGS84
+from pipeline.units import METRES_PER_DEGREE
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     Array = NDArray[np.float64]
 
 _HIGHEST_M, _DEEPEST_M = 9_000.0, -11_500.0
-_METRES_PER_DEGREE = 111_195.0  # mean radius 6,371,009 m
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class NativeGrid:
         if not self.crs.is_geographic:
             return float(max(width, height))
         middle_deg = self.transform.f + self.transform.e * self.elevation_m.shape[0] / 2
-        return float(max(width * np.cos(np.radians(middle_deg)), height) * _METRES_PER_DEGREE)
+        return float(max(width * np.cos(np.radians(middle_deg)), height) * METRES_PER_DEGREE)
 
     @cached_property
     def _from_lonlat(self) -> Transformer:
@@ -81,7 +81,7 @@ class NativeGrid:
         height_m = abs(self.transform.e)
         if self.crs.is_geographic:
             latitude_deg = self.transform.f + (np.arange(rows) + 0.5) * self.transform.e
-            width_m, height_m = (width_m * np.cos(np.radians(latitude_deg)) * _METRES_PER_DEGREE)[:, None], height_m * _METRES_PER_DEGREE
+            width_m, height_m = (width_m * np.cos(np.radians(latitude_deg)) * METRES_PER_DEGREE)[:, None], height_m * METRES_PER_DEGREE
         z = np.pad(self.elevation_m, 1, mode="reflect", reflect_type="odd")
         across = (z[:-2, 2:] + 2 * z[1:-1, 2:] + z[2:, 2:]) - (z[:-2, :-2] + 2 * z[1:-1, :-2] + z[2:, :-2])
         along = (z[:-2, :-2] + 2 * z[:-2, 1:-1] + z[:-2, 2:]) - (z[2:, :-2] + 2 * z[2:, 1:-1] + z[2:, 2:])

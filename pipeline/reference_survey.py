@@ -639,11 +639,11 @@ def survey_csv(survey: Survey, water_depth_m: Array) -> str:
                 f"{survey.grade_ppm['gd'][sample]:.1f}",
                 "" if unmeasured else f"{density_t_m3:.3f}",
                 f"{survey.grade_ppm['rey'][sample]:.1f}",
-                "SYNTHETIC-1",
-                "none (synthetic core)",
-                "none (synthetic)",
-                "drawn from a known synthetic deposit",
-                "synthetic; density left out on purpose" if unmeasured else "synthetic",
+                "COMPUTER-DRAWN-1",
+                "none (computer-drawn)",
+                "none (computer-drawn)",
+                "computer-drawn from a known deposit",
+                "computer-drawn; density left out on purpose" if unmeasured else "computer-drawn",
             ]
         )
     return text.getvalue()

@@ -16,6 +16,9 @@ KM2_PER_M2: Final = 1e-6
 
 METRES_PER_NAUTICAL_MILE: Final = 1852.0
 
+METRES_PER_DEGREE: Final = 111_195.0
+"""Of latitude on a sphere of the mean Earth radius, 6,371,009 m: for tolerances and slopes, never for areas or distances in products."""
+
 _OXYGEN: Final = 15.999
 _OXIDES: Final = MappingProxyType(
     {

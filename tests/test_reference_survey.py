@@ -198,13 +198,13 @@ def test_another_seed_is_another_deposit_and_the_same_seed_is_the_same(drawn, se
     assert truth.over("dy", 40.0) == drawn[0][1].over("dy", 40.0)
 
 
-def test_committed_cores_are_plainly_synthetic(committed):
+def test_committed_cores_are_plainly_no_measurements(committed):
     note = tomllib.loads((RAW / WRITTEN[1]).read_text(encoding="utf-8"))
     assert note["synthetic"] is True
     assert note["seed"] == rs.SEED
     assert any("960" in line and "INPUT" in line for line in note["inputs"])
-    assert {row["cruise"] for row in committed} == {"SYNTHETIC-1"}
-    assert all("synthetic" in row[column] for row in committed for column in ("device", "laboratory", "method", "note"))
+    assert {row["cruise"] for row in committed} == {"COMPUTER-DRAWN-1"}
+    assert all("computer-drawn" in row[column] for row in committed for column in ("device", "laboratory", "method", "note"))
 
 
 def test_committed_cores_lie_in_the_survey_box_on_real_depths(committed):

@@ -211,11 +211,6 @@ class LayeredKriging:
         total = self._system.estimate(self._residuals, covariance, drift, self._total_variance(share))
         return float(total.value[0] + weights.sum() * self._offset.sum()), float(total.variance[0])
 
-    def leave_one_core_out(self, cores: Array) -> tuple[Array, Array]:
-        """Standardised residual minus its estimate from all other cores, and the variance of that error, per datum."""
-        estimate, variance = self._system.leave_one_out(self._residuals, cores)
-        return self._residuals - estimate, variance
-
     def _block_covariance(self, easting_m: Array, northing_m: Array) -> Array:
         """(columns, layers estimated, data) covariance of blocks with data, without nugget."""
         centres_m = np.column_stack([easting_m, northing_m])

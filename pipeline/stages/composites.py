@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from pipeline.artefacts import Composites, Samples, Seafloor
@@ -10,7 +12,6 @@ from pipeline.errors import TooFewSamples
 from pipeline.geostatistics.declustering import polygonal_weights
 from pipeline.grid import Grid, Layers, region_outline
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
@@ -46,10 +47,15 @@ def run(
         msg = f"no sample lies between {layers.top_m:g} and {layers.bottom_m:g} m below the seafloor. Check [grid] top_m and bottom_m."
         raise TooFewSamples(msg)
     frame = _layer_values(pieces, seafloor.layers, elements.assessed)
-    frame = frame.loc[frame["sampled_share"] >= settings.min_sampled_share].reset_index(drop=True)
+    # A hair of tolerance: 0.3 - 0.05 is a quarter, whatever its last bit.
+    least = settings.min_sampled_share - 1e-9
+    frame = frame.loc[frame["sampled_share"] >= least].reset_index(drop=True)
     if frame.empty:
         msg = f"no layer of any core is sampled to {settings.min_sampled_share:g} of its thickness ([composites] min_sampled_share)."
         raise TooFewSamples(msg)
+    for element in elements.assessed:
+        # The same holds for each element: one that few samples of a layer carry is missing there.
+        frame.loc[frame[f"{element}_sampled_share"] < least, [f"{element}_ppm", f"{element}_g_m3"]] = np.nan
     frame["declustering_weight"] = _weights(frame, seafloor.grid, region)
     points = gpd.GeoDataFrame(frame, geometry=gpd.points_from_xy(frame["longitude_deg"], frame["latitude_deg"]), crs="EPSG:4326")
     return Composites(points, seafloor.layers, tuple(elements.assessed), source, samples.marks)

@@ -6,6 +6,8 @@ masses would be wrong where density follows grade.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from pipeline.artefacts import DENSITY, Composites, Density, Grade, Seafloor, Variogram
@@ -13,7 +15,6 @@ from pipeline.config import GradeSettings
 from pipeline.field import correlation, estimated_cells, kriging_of, variogram_of
 from pipeline.grid import require_same_grid
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 

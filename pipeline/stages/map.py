@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,7 +14,6 @@ from pipeline.grid import Grid, require_same_grid
 from pipeline.units import KM2_PER_M2, METRES_PER_NAUTICAL_MILE, oxide_name
 from pipeline.web.texts import MAP, Text, element_name, left_out, not_measured, symbol_of
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 

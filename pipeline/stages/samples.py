@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,13 +14,12 @@ from pipeline.config import ElementSettings, IntakeSettings, RegionSettings
 from pipeline.core_files import CoreTable, Refusal, read_core_tables, refused_rows
 from pipeline.errors import CoreFileError, RowsRefused
 from pipeline.grid import region_lonlat
+from pipeline.units import METRES_PER_DEGREE
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     import pandas as pd
 
 _SHOWN = 20
-_METRES_PER_DEGREE = 111_195.0
 _CLASH_COLUMNS = ("core_id", "longitude_deg", "latitude_deg", "from_m", "to_m", "source_file", "source_row")
 
 
@@ -114,8 +114,8 @@ def _clashes(frame: pd.DataFrame, tolerance_m: float) -> list[Refusal]:
         deepest_m, previous = -np.inf, members[0]
         for row in members:
             _, longitude_deg, latitude_deg, from_m, to_m, file, number = row
-            east_m = (longitude_deg - east_deg) * _METRES_PER_DEGREE * np.cos(np.radians(north_deg))
-            apart_m = float(np.hypot(east_m, (latitude_deg - north_deg) * _METRES_PER_DEGREE))
+            east_m = (longitude_deg - east_deg) * METRES_PER_DEGREE * np.cos(np.radians(north_deg))
+            apart_m = float(np.hypot(east_m, (latitude_deg - north_deg) * METRES_PER_DEGREE))
             if apart_m > tolerance_m:
                 where = f"lies {apart_m:,.0f} m from the core's other rows ({east_deg:g} E {north_deg:g} N)"
                 reason = f"core {core} {where}; a core has one position. Correct it or rename the core."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.stats import norm
@@ -14,7 +15,6 @@ from pipeline.geostatistics.layers import LayeredKriging
 from pipeline.grid import require_same_grid
 from pipeline.units import KM2_PER_M2, TONNE_PER_GRAM, oxide_per_element
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 

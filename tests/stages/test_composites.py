@@ -132,6 +132,18 @@ def test_layer_sampled_too_little_is_missing(share, layers):
     assert list(compose(rows, min_sampled_share=share).frame["layer"]) == layers
 
 
+def test_element_sampled_too_little_is_missing_where_another_is_not():
+    rows = [("A", 1.0, 1.2, 40, 44, 0.5), ("A", 1.2, 2.0, None, 44, 0.5)]
+    row = only(compose(rows, min_sampled_share=0.25))
+    assert np.isnan(row["dy_ppm"])
+    assert np.isnan(row["dy_g_m3"])
+    assert row["gd_ppm"] == pytest.approx(44)
+
+
+def test_a_quarter_is_a_quarter_whatever_its_last_bit():
+    assert len(compose([("A", 1.05, 1.3, 40, 44, 0.5), ("B", 2.7, 2.95, 40, 44, 0.5)], min_sampled_share=0.25).frame) == 2
+
+
 def test_no_layer_left_is_explained():
     with pytest.raises(TooFewSamples, match=r"no layer of any core is sampled to 0\.5 of its thickness \(\[composites\] min_sampled_share\)"):
         compose([("A", 1.0, 1.25, 40, 44, 0.5)], min_sampled_share=0.5)
