@@ -133,6 +133,16 @@ class PublishedFiles(RawFiles):
 
     name = "published"
 
+    def figures(self) -> dict[str, dict[str, str]]:
+        """Rows that hold a value, by id; a figure marked unknown holds none."""
+        import csv
+
+        rows: dict[str, dict[str, str]] = {}
+        for name, _ in self.paths(".csv"):
+            with self.verified(name).open(encoding="utf-8-sig", newline="") as file:
+                rows |= {row["id"]: row for row in csv.DictReader(file) if row.get("id") and row.get("value")}
+        return rows
+
 
 class TruthFiles(RawFiles):
     """Truth of a reference survey; no estimating stage takes this type."""

@@ -102,8 +102,9 @@ def read_core_tables(files: CoreFiles, elements: Sequence[str], intake: IntakeSe
         raise CoreFileError(msg)
     sides = {name for name, _ in files.paths(".toml")}
     for name in sorted(sides):
-        if f"{name[:-5]}.csv" not in names and not name.endswith("collars.toml"):
-            msg = f"{name} describes a file {name[:-5]}.csv that is not there. Rename or remove it with its table."
+        table_name = name.removesuffix(".toml") + ".csv"
+        if table_name not in names:
+            msg = f"{name} describes a file {table_name} that is not there. Rename or remove it with its table."
             raise CoreFileError(msg)
     tables = []
     for name in sorted(names):

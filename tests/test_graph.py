@@ -9,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 
+import core_changes
 import pytest
 
 from pipeline.files import TEMPORARY_PREFIX, sha256_of
@@ -75,35 +76,7 @@ def test_a_first_build_makes_everything(tmp_path):
     assert Assessment(tmp_path).dirty() == EVERYTHING
 
 
-def new(cores):
-    (cores / "c.csv").write_text("c\n")
-
-
-def back_dated(cores):
-    new(cores)
-    os.utime(cores / "c.csv", (1, 1))
-
-
-def replaced(cores):
-    status = (cores / "a.csv").stat()
-    (cores / "a.csv").write_text("A\n")
-    os.utime(cores / "a.csv", ns=(status.st_atime_ns, status.st_mtime_ns))
-
-
-def renamed(cores):
-    (cores / "a.csv").rename(cores / "with a space.csv")
-
-
-def deleted(cores):
-    (cores / "a.csv").unlink()
-
-
-def moved_into_a_new_folder(cores):
-    (cores / "2013").mkdir()
-    (cores / "a.csv").rename(cores / "2013" / "a.csv")
-
-
-@pytest.mark.parametrize("change", [new, back_dated, replaced, renamed, deleted, moved_into_a_new_folder])
+@pytest.mark.parametrize("change", core_changes.ALL)
 def test_a_changed_core_rebuilds_what_depends_on_it(assessment, change):
     change(assessment.raw / "cores")
     assert assessment.dirty() == FROM_CORES
@@ -157,7 +130,7 @@ def test_a_clock_that_went_back_does_not_make_builds_endless(assessment):
             os.utime(path, (ahead, ahead))
     assert assessment.make() == "up to date\n"
     assert max(assessment.stamps().values()) <= time.time_ns()
-    replaced(assessment.raw / "cores")
+    core_changes.replaced(assessment.raw / "cores")
     assert assessment.dirty() == FROM_CORES
     assert assessment.make() == "up to date\n"
 

@@ -6,6 +6,7 @@ import sys
 import time
 from pathlib import Path
 
+import core_changes
 import pytest
 
 from pipeline import scan as scanning
@@ -69,30 +70,7 @@ def test_a_touched_file_is_no_change(raw, scan):
     assert scan() == set()
 
 
-def new(cores):
-    (cores / "c.csv").write_text("three\n")
-
-
-def back_dated(cores):
-    new(cores)
-    os.utime(cores / "c.csv", (1, 1))
-
-
-def replaced(cores):
-    status = (cores / "a.csv").stat()
-    (cores / "a.csv").write_text("ONE\n")
-    os.utime(cores / "a.csv", ns=(status.st_atime_ns, status.st_mtime_ns))
-
-
-def renamed(cores):
-    (cores / "a.csv").rename(cores / "z.csv")
-
-
-def deleted(cores):
-    (cores / "a.csv").unlink()
-
-
-@pytest.mark.parametrize("change", [new, back_dated, replaced, renamed, deleted])
+@pytest.mark.parametrize("change", core_changes.ALL)
 def test_a_changed_core_changes_its_list_alone_and_makes_it_newer_than_products(raw, tmp_path, scan, change):
     product = tmp_path / "processed" / "grade_dy.tif"
     product.write_bytes(b"")
@@ -107,7 +85,7 @@ def test_a_clock_that_ran_ahead_keeps_the_order_but_not_the_date(raw, tmp_path, 
         path.write_bytes(b"")
         stamp = time.time() + 3600 * hours
         os.utime(path, (stamp, stamp))
-    replaced(raw / "cores")
+    core_changes.replaced(raw / "cores")
     scan()
     listed = tmp_path / "processed" / ".lists" / "cores.json"
     assert older.stat().st_mtime_ns < newer.stat().st_mtime_ns < listed.stat().st_mtime_ns

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 _TILE_BLOCKS = 20_000
 _VARIANCE_NODES = 4
 _NO_VARIANCE = 1e-24
+_ROUNDING = 1e-9
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,9 @@ def layer_statistics(values: Array, layer: Integers, weights: Array, layers: int
         pooled_mean = w @ values[members]
         degrees = max(1 - w @ w, 1e-12)
         pooled_variance = w @ (values[members] - pooled_mean) ** 2 / degrees if members.sum() > 1 else 0.0
+        if pooled_variance <= (_ROUNDING * pooled_mean) ** 2:
+            # Equal values differ in their last bits after compositing: that is no spread.
+            pooled_variance = 0.0
         mean[pool == number] = pooled_mean
         variance[pool == number], share[pool == number] = pooled_variance, counts[pool == number]
     smooth = np.full(layers, np.nan)
@@ -144,7 +148,7 @@ class LayeredKriging:
         # The nugget of an average of coincident composites is smaller: the rest is taken back as a negative error.
         self._system = Kriging(positions_m, model, drift, model.nugget * (1 / copies - 1))
 
-    def columns(self, easting_m: Array, northing_m: Array) -> tuple[Estimate, Estimate, Array]:
+    def columns(self, easting_m: Array, northing_m: Array) -> tuple[Estimate, Estimate]:
         """Krige every block of the given columns, and the sum over their layers.
 
         Parameters
@@ -158,35 +162,29 @@ class LayeredKriging:
             ``value`` and ``variance`` are (columns, layers estimated).
         sums : Estimate
             Of the sum over the estimated layers, (columns,): its variance includes the covariance between layers.
-        covariance : (columns, data) array
-            Of the column sums with the data, in units of value; feeds :meth:`total`.
         """
         count = len(easting_m)
         value, variance, slope = (np.empty((count, self.layers.size)) for _ in range(3))
         sum_value, sum_variance, sum_slope = (np.empty(count) for _ in range(3))
         data = len(self._system.positions_m)
-        sum_covariance = np.empty((count, data))
         column_variance = self._column_variance()
-        step = max(1, _TILE_BLOCKS // self.layers.size)
-        for start in range(0, count, step):
-            tile = slice(start, min(start + step, count))
-            n = tile.stop - tile.start
+        for tile in self._tiles(count):
             covariance = self._block_covariance(easting_m[tile], northing_m[tile])
+            n = len(covariance)
             drift = np.tile(self._drift(), (n, 1))
             blocks = self._system.estimate(self._residuals, covariance.reshape(-1, data), drift, self._block_variance)
             value[tile] = blocks.value.reshape(n, -1) * self._sd + self._offset
             variance[tile] = blocks.variance.reshape(n, -1) * self._sd**2
             slope[tile] = blocks.slope_of_regression.reshape(n, -1)
-            sum_covariance[tile] = np.tensordot(covariance, self._sd, axes=(1, 0))
-            sums = self._system.estimate(self._residuals, sum_covariance[tile], np.tile(self._sd @ self._drift(), (n, 1)), column_variance)
+            summed = np.tensordot(covariance, self._sd, axes=(1, 0))
+            sums = self._system.estimate(self._residuals, summed, np.tile(self._sd @ self._drift(), (n, 1)), column_variance)
             sum_value[tile] = sums.value + self._offset.sum()
             sum_variance[tile], sum_slope[tile] = sums.variance, sums.slope_of_regression
-        return Estimate(value, variance, slope), Estimate(sum_value, sum_variance, sum_slope), sum_covariance
+        return Estimate(value, variance, slope), Estimate(sum_value, sum_variance, sum_slope)
 
     def sum_covariance(self, easting_m: Array, northing_m: Array) -> Array:
-        """Covariance of column sums with the data, (columns, data), as :meth:`columns` gives it, without kriging anything."""
-        step = max(1, _TILE_BLOCKS // self.layers.size)
-        tiles = (slice(start, start + step) for start in range(0, len(easting_m), step))
+        """Covariance of the sums over the layers with the data, (columns, data), in units of value; feeds :meth:`total`."""
+        tiles = self._tiles(len(easting_m))
         parts = [np.tensordot(self._block_covariance(easting_m[tile], northing_m[tile]), self._sd, axes=(1, 0)) for tile in tiles]
         return np.concatenate(parts) if parts else np.empty((0, len(self._system.positions_m)))
 
@@ -198,7 +196,7 @@ class LayeredKriging:
         share : (rows, columns) array
             Weight of each column of blocks, 0 outside the region.
         sum_covariance : (columns, data) array
-            From :meth:`columns` or :meth:`sum_covariance`, one row per cell with a weight above 0, in row-major order.
+            From :meth:`sum_covariance`, one row per cell with a weight above 0, in row-major order.
 
         Returns
         -------
@@ -210,6 +208,11 @@ class LayeredKriging:
         drift = weights.sum() * (self._sd @ self._drift())[None, :]
         total = self._system.estimate(self._residuals, covariance, drift, self._total_variance(share))
         return float(total.value[0] + weights.sum() * self._offset.sum()), float(total.variance[0])
+
+    def _tiles(self, count: int) -> list[slice]:
+        """Runs of columns small enough that memory does not grow with the grid."""
+        step = max(1, _TILE_BLOCKS // self.layers.size)
+        return [slice(start, start + step) for start in range(0, count, step)]
 
     def _block_covariance(self, easting_m: Array, northing_m: Array) -> Array:
         """(columns, layers estimated, data) covariance of blocks with data, without nugget."""
@@ -250,10 +253,9 @@ class LayeredKriging:
         rows, columns = (np.arange(n) * self.block_m / refine for n in fine.shape)
         lag_m = np.hypot(rows[:, None], columns[None, :])
         depths_m = self.depths_m[self.layers]
-        step_m = np.unique(np.round(np.abs(depths_m[:, None] - depths_m[None, :]), 9))
-        by_step = {step: float(np.sum(pairs * self.model.at_lag(lag_m, np.array(step)))) for step in step_m}
-        steps = np.round(np.abs(depths_m[:, None] - depths_m[None, :]), 9)
-        return float(sum(self._sd[i] * self._sd[j] * by_step[steps[i, j]] for i in range(depths_m.size) for j in range(depths_m.size)))
+        steps_m, step_of = np.unique(np.round(np.abs(depths_m[:, None] - depths_m[None, :]), 9), return_inverse=True)
+        by_step = np.array([np.sum(pairs * self.model.at_lag(lag_m, step_m)) for step_m in steps_m])
+        return float(self._sd @ by_step[np.asarray(step_of).reshape(depths_m.size, depths_m.size)] @ self._sd)
 
 
 def _merged(positions_m: Array, values: Array, layer: Integers) -> tuple[Array, Array, Integers, Array]:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.float64]
 
+_ROUNDING = 1e-20  # values are standardised: a variance this small is their last bits
 _START_RANGES = (0.1, 0.3, 0.9)
 
 
@@ -106,6 +107,7 @@ def fit_variogram(experimental: Experimental, kind: str, horizontal_range_m: tup
     Parameters
     ----------
     experimental : Experimental
+        Of standardised values, whose variance is near 1, or 0 where nothing varies.
     kind : {"spherical", "exponential"}
     horizontal_range_m, vertical_range_m : (lowest, highest)
         Bounds in metres.
@@ -118,7 +120,7 @@ def fit_variogram(experimental: Experimental, kind: str, horizontal_range_m: tup
     free = np.array([True, True, True, has_vertical, has_vertical])
     lower = np.array([0.0, 0.0, low_h, low_v, 0.0])
     upper = np.array([10.0, 10.0, high_h, high_v, 10.0])
-    if scale <= 0:
+    if scale <= _ROUNDING:
         flat = CovarianceModel(0.0, (Structure(kind, 0.0, horizontal_range_m[1], vertical_range_m[1]),))
         return Fit(flat, 0.0, ("sill",))
 

@@ -22,7 +22,7 @@ def run(composites: Composites, variogram: Variogram, seafloor: Seafloor, settin
         return Density(grid, layers, column, column_sd, value, sd, composites.density_source, composites.marks)
     kriging = kriging_of(composites, variogram, grid, layers, settings.block_nodes)
     easting_m, northing_m = (axis[cells] for axis in grid.centres_m())
-    blocks, sums, _ = kriging.columns(easting_m, northing_m)
+    blocks, sums = kriging.columns(easting_m, northing_m)
     for index, layer in enumerate(kriging.layers):
         value[layer, cells], sd[layer, cells] = blocks.value[:, index], np.sqrt(blocks.variance[:, index])
     column[cells], column_sd[cells] = sums.value / kriging.layers.size, np.sqrt(sums.variance) / kriging.layers.size

@@ -31,7 +31,7 @@ def run(composites: Composites, variograms: list[Variogram], density: Density, s
     cells = estimated_cells(composites, seafloor, settings.max_distance_spacings)
     easting_m, northing_m = (axis[cells] for axis in grid.centres_m())
     kriging = kriging_of(composites, variogram, grid, layers, settings.block_nodes)
-    blocks, sums, _ = kriging.columns(easting_m, northing_m)
+    blocks, sums = kriging.columns(easting_m, northing_m)
     estimated = kriging.layers
     layer_ppm, layer_sd_ppm = (np.full((layers.count, *grid.shape), np.nan) for _ in range(2))
     mean_ppm, sd_ppm, slope = (np.full(grid.shape, np.nan) for _ in range(3))

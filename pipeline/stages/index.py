@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from statistics import NormalDist
 from typing import Any
@@ -12,7 +11,7 @@ import numpy as np
 from pipeline.artefacts import DENSITY, Composites, Grade, Page, Provenance, PublishedFiles, Samples, Seafloor, Tonnage, TruthFiles, Variogram
 from pipeline.config import AssessmentSettings, ElementSettings, MapSettings
 from pipeline.units import KM2_PER_M2, oxide_name
-from pipeline.web.texts import INDEX, element_name, left_out, not_measured, symbol_of
+from pipeline.web.texts import INDEX, element_name, left_out, not_measured, subscripted, symbol_of
 
 Row = dict[str, float]
 Totals = dict[tuple[str, str, str], Row]
@@ -171,7 +170,7 @@ def _tables(totals: Totals, elements: ElementSettings) -> list[dict[str, Any]]:
                         "shown": {statistic: rounded(value * scale) for statistic, value in values.items()},
                     }
                 )
-            oxide = (oxide_name(element) or "").translate(str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉"))
+            oxide = subscripted(oxide_name(element) or "")
             tables.append(
                 {"id": f"{element}-{number}", "element": element, "name": element_name(element), "region": region, "oxide": oxide, "rows": rows}
             )
@@ -232,6 +231,8 @@ def _model(variogram: Variogram) -> dict[str, Any]:
     name = density if variogram.subject == DENSITY else {language: text.replace("{name}", named[language]) for language, text in accumulation.items()}
     if variogram.model is None:
         return {"name": name, "nugget": ""}
+    if variogram.model.sill == 0:
+        return {"name": name, "nugget": "", "constant": True}
     sill = variogram.model.sill
     pairs = {
         direction: sum(int(lag["pairs"]) for lag in variogram.experimental if lag["direction"] == direction)
@@ -254,10 +255,8 @@ def _model(variogram: Variogram) -> dict[str, Any]:
 
 def _published(published: PublishedFiles) -> dict[str, Any]:
     """The published estimate for the same sea floor, where its table is there."""
-    rows: dict[str, dict[str, str]] = {}
-    for name, _ in published.paths(".csv"):
-        with published.verified(name).open(encoding="utf-8-sig", newline="") as file:
-            rows |= {row["id"]: row for row in csv.DictReader(file) if row.get("id") in _PUBLISHED and row.get("value")}
+    figures = published.figures()
+    rows = {key: figures[key] for key in _PUBLISHED if key in figures}
     facts = [
         {
             "id": key,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +11,7 @@ from pipeline.bathymetry import read_grids
 from pipeline.config import AssessmentSettings, CutoffSettings, MapSettings
 from pipeline.grid import Grid, require_same_grid
 from pipeline.units import KM2_PER_M2, METRES_PER_NAUTICAL_MILE, oxide_name
-from pipeline.web.texts import MAP, Text, element_name, left_out, not_measured, symbol_of
+from pipeline.web.texts import MAP, Text, element_name, left_out, not_measured, subscripted, symbol_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -330,7 +329,7 @@ def _zone(maps: MapSettings, grid: Grid, published: PublishedFiles) -> dict[str,
     island_deg = float(unwrapped(np.array(maps.island_longitude_deg), near_deg))
     longitude_deg = unwrapped(np.asarray(longitude_deg), island_deg)
     circle = [[round(float(lat), 6), round(float(lon), 6)] for lat, lon in zip(latitude_deg, longitude_deg, strict=True)]
-    row = _published(published, "eez_published")
+    row = published.figures().get("eez_published")
     return {
         "name": maps.island_name,
         "position": [maps.island_latitude_deg, island_deg],
@@ -338,18 +337,8 @@ def _zone(maps: MapSettings, grid: Grid, published: PublishedFiles) -> dict[str,
         "circle": circle,
         "area_km2": abs(area_m2) * KM2_PER_M2,
         "published_km2": float(row["value"]) if row else None,
-        "published_source": row["source"] if row else None,
+        "published_source": row.get("source", "") if row else None,
     }
-
-
-def _published(published: PublishedFiles, wanted: str) -> dict[str, str] | None:
-    """Row of the published figures with an id, if it is there and holds a value."""
-    for name, _ in published.paths(".csv"):
-        with published.verified(name).open(encoding="utf-8-sig", newline="") as file:
-            for row in csv.DictReader(file):
-                if row.get("id") == wanted and row.get("value"):
-                    return {"value": str(row["value"]), "source": str(row.get("source") or "")}
-    return None
 
 
 # --- cores, tonnage, words -------------------------------------------------------------------------------------------------------------------------
@@ -466,7 +455,7 @@ def _words(grade: Grade, maps: MapSettings, samples: Samples) -> dict[str, Text]
     name, symbol, oxide = element_name(grade.element), symbol_of(grade.element), oxide_name(grade.element) or ""
     fixed = {
         "symbol": symbol,
-        "oxide": oxide.translate(str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")),
+        "oxide": subscripted(oxide),
         "radius": f"{maps.eez_radius_nmi:g}",
         "island": maps.island_name,
     }

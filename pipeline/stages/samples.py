@@ -12,7 +12,7 @@ from pipeline.artefacts import REJECTED_COLUMNS, BathymetryFiles, CoreFiles, Mar
 from pipeline.bathymetry import NativeGrid, read_grids
 from pipeline.config import ElementSettings, IntakeSettings, RegionSettings
 from pipeline.core_files import CoreTable, Refusal, read_core_tables, refused_rows
-from pipeline.errors import CoreFileError, RowsRefused
+from pipeline.errors import RowsRefused
 from pipeline.grid import region_lonlat
 from pipeline.units import METRES_PER_DEGREE
 
@@ -29,9 +29,7 @@ def run(cores: CoreFiles, bathymetry: BathymetryFiles, intake: IntakeSettings, e
     Raises
     ------
     RowsRefused
-        Rows were refused and the settings say ``on_refused = "stop"``, or a whole file cannot be used.
-    CoreFileError
-        No row is left.
+        Rows were refused and the settings say ``on_refused = "stop"``, a whole file cannot be used, or no row is left.
     """
     import geopandas as gpd
     import pandas as pd
@@ -53,7 +51,7 @@ def run(cores: CoreFiles, bathymetry: BathymetryFiles, intake: IntakeSettings, e
     frame = _without(frame, clashes)
     if frame.empty:
         msg = "no usable row is left in any core table; rejected.csv says why."
-        raise CoreFileError(msg)
+        raise RowsRefused(msg, sorted(refusals))
     kinds = set(frame["data_kind"])
     marks = Marks(kinds.pop() if len(kinds) == 1 else "partly synthetic", len(refused_rows(refusals)))
     points = gpd.GeoDataFrame(frame, geometry=gpd.points_from_xy(frame["longitude_deg"], frame["latitude_deg"]), crs="EPSG:4326")

@@ -43,6 +43,11 @@ _ELEMENTS: Final = {
 }
 
 
+def subscripted(formula: str) -> str:
+    """Formula with its numbers lowered: ``Dy₂O₃``."""
+    return formula.translate(str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉"))
+
+
 def symbol_of(element: str) -> str:
     """Symbol as chemists write it: ``Dy``; sums of elements stay in capitals: ``REY``."""
     return element.upper() if element == "rey" else element.capitalize()
@@ -309,6 +314,7 @@ INDEX: Final[dict[str, Text]] = {
     "variable": {"en": "Variable", "ja": "変数"},
     "density": {"en": "Dry bulk density", "ja": "乾燥かさ密度"},
     "prior": {"en": "constant, from the settings", "ja": "設定の一定値"},
+    "constant": {"en": "constant in all samples", "ja": "全試料で一定"},
     "nugget": {"en": "Nugget share", "ja": "ナゲット比"},
     "structures": {"en": "Structures: share, range across / down", "ja": "構造：寄与、水平／鉛直レンジ"},
     "pairs": {"en": "Pairs across / down", "ja": "ペア数：水平／鉛直"},

@@ -294,3 +294,16 @@ def test_file_that_changes_during_the_build_is_refused(plant):
     (raw / "cores" / "survey.csv").write_text("changed", encoding="utf-8")
     with pytest.raises(ArtefactError, match=r"survey\.csv changed while the build was running\. Run make all again"):
         files.verified("cores/survey.csv")
+
+
+def test_nothing_left_is_refused_with_every_row_listed(plant):
+    """The message sends the reader to rejected.csv, so the rows must travel with it, also where rows may be left out."""
+    rows = [{**row, "latitude_deg": 99.0} for row in sound_rows()]
+    with pytest.raises(RowsRefused, match="no usable row is left") as caught:
+        read_samples(plant(rows, LEAVE_OUT))
+    assert [row for _, row, *_ in caught.value.refused] == list(range(2, 8))
+
+
+def test_a_note_for_collars_that_are_not_there_is_explained(plant):
+    with pytest.raises(CoreFileError, match=r"x_collars\.toml describes a file cores/x_collars\.csv that is not there"):
+        read_samples(plant({"survey.csv": csv_text(sound_rows()), "x_collars.toml": "synthetic = true\n"}))

@@ -30,6 +30,14 @@ def area_m2(result):
     return float(result.seafloor.region_share[estimated].sum()) * result.seafloor.grid.cell_area_m2
 
 
+def test_a_constant_that_compositing_rounds_has_no_model_of_its_last_bits(plant):
+    """0.5 t/m3 everywhere: no variogram may be fitted to rounding noise, and mud has no spread."""
+    result = assess(plant(cores_on_a_grid(varied_ppm)))
+    density = next(variogram for variogram in result.variograms if variogram.subject == "density")
+    assert density.model.sill == 0
+    assert result.tonnes("dy", "sd", "dry_mud_t") < 1e-9 * result.tonnes("dy", "mean", "dry_mud_t")
+
+
 def test_constant_grade_and_density_give_the_product(plant):
     result = assess(plant(cores_on_a_grid(lambda *_: 50.0)))
     mud_t = area_m2(result) * 4.0 * 0.5
