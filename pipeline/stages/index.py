@@ -229,10 +229,8 @@ def _model(variogram: Variogram) -> dict[str, Any]:
     accumulation = {"en": "{name} × density", "ja": "{name}×密度"}
     named = element_name(variogram.subject)
     name = density if variogram.subject == DENSITY else {language: text.replace("{name}", named[language]) for language, text in accumulation.items()}
-    if variogram.model is None:
-        return {"name": name, "nugget": ""}
-    if variogram.model.sill == 0:
-        return {"name": name, "nugget": "", "constant": True}
+    if variogram.model is None or variogram.model.sill == 0:
+        return {"name": name, "nugget": "", "constant": variogram.model is not None}
     sill = variogram.model.sill
     pairs = {
         direction: sum(int(lag["pairs"]) for lag in variogram.experimental if lag["direction"] == direction)
