@@ -218,7 +218,7 @@ class LayeredKriging:
         """(columns, layers estimated, data) covariance of blocks with data, without nugget."""
         centres_m = np.column_stack([easting_m, northing_m])
         table = column_covariance(self.model, centres_m, self._cores_m, self._lags_m, self._offsets_m[:, :2], self._node_weights)
-        covariance: Array = table[:, self._core_of_datum[None, :], self._lag_of]
+        covariance: Array = table[:, self._lag_of, self._core_of_datum[None, :]]
         return covariance
 
     def _drift(self) -> Array:

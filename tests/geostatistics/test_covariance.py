@@ -51,7 +51,7 @@ def test_column_table_equals_block_covariance():
     for index, lag_m in enumerate(lags_m):
         one = np.column_stack([centres_m, np.full(7, lag_m)])
         expected = block_covariance(NESTED, one, np.column_stack([cores_m, np.zeros(5)]), offsets_m, weights)
-        np.testing.assert_allclose(table[:, :, index], expected, rtol=1e-13)
+        np.testing.assert_allclose(table[:, index], expected, rtol=1e-13)
 
 
 def test_nodes_weigh_one_and_integrate_a_cubic():
@@ -63,9 +63,9 @@ def test_nodes_weigh_one_and_integrate_a_cubic():
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (("cubical", 1.0, 1.0, 1.0), "unknown covariance 'cubical'; known are exponential, spherical"),
+        (("cubical", 1.0, 1.0, 1.0), "unknown covariance 'cubical'; known are cubic, exponential, gaussian, matern32, matern52, spherical"),
         (("spherical", -1.0, 1.0, 1.0), "sill is -1.0"),
-        (("spherical", 1.0, 0.0, 1.0), "both must be positive"),
+        (("spherical", 1.0, 0.0, 1.0), "all must be positive"),
     ],
 )
 def test_a_model_that_is_not_positive_definite_is_refused(arguments, says):
