@@ -382,7 +382,7 @@ def contiguous(*arrays: Array) -> tuple[Array, ...]:
 
 @numba.njit(nogil=True, error_model="numpy", fastmath={"contract"}, inline="always")
 def exponential(x: float) -> float:  # pragma: no cover - compiled
-    """Exponential of x for x from 0 down, to 1e-15: unlike the library's, it vectorises.
+    """Exponential of x from 0 down to -700, to 1e-15, and that of -700 (1e-304) below: unlike the library's, it vectorises.
 
     The integer part k of x / ln 2 is read off the low bits of a sum with 1.5 x 2^52 and becomes the exponent; the rest, at most ln 2 / 2, is a
     Taylor series (Cody & Waite 1980, ch. 6).

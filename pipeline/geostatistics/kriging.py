@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import combinations_with_replacement
 from typing import TYPE_CHECKING, Any
 
@@ -95,7 +96,7 @@ def krige(
         data_m, values - (mean or 0.0), model, columns[:, first:], targets_m, target_columns[:, first:], order, error_variance, block, neighbourhood,
         cores, np.zeros(len(values), dtype=np.int64), 0,
     )  # fmt: skip
-    return Estimate(estimate.value + (mean or 0.0), estimate.variance, estimate.slope_of_regression)
+    return estimate if mean is None else replace(estimate, value=estimate.value + mean)
 
 
 def cokrige(

@@ -32,6 +32,7 @@ _SINGULAR = 1e-14  # reciprocal condition below which no digit of a solution is 
 _NO_VARIANCE = 1e-24  # stands for a zero variance in a system that must be solved
 _LANES = 16  # targets of a tile are filled up to whole vectors, so that every target takes the same instructions
 _TILE_TARGETS = 256
+_PART = 2**14  # targets that one thread looks through at a time
 _TILE_COVARIANCES = 2**19  # covariances of one tile: they stay in a processor's cache
 
 
@@ -169,7 +170,7 @@ class Kriging:
         inverse_drift = np.asarray(cho_solve(self._drift_factor, np.eye(self.drift.shape[1])))
         targets_m, target_drift = contiguous(targets_m, target_drift)
         order, starts = _tiles_of(self.kernel, targets_m, _tile_size(len(self.positions_m)))
-        nugget = self.kernel.nugget[variable, self.variable] if len(support.weights) == 1 else np.zeros(len(self.positions_m))
+        nugget = self.kernel.nugget[variable, self.variable]
         value = np.empty((len(targets_m), columns.shape[1]))
         variance, slope = np.empty(len(targets_m)), np.empty(len(targets_m))
         sills, data_m, offsets_m, node_weights = contiguous(
@@ -177,8 +178,8 @@ class Kriging:
         )
         dual, solved_drift, inverse_drift, coefficients, nugget = contiguous(dual, self._solved_drift, inverse_drift, coefficients, nugget)
         _krige_tiles(
-            self.kernel.kinds, self.kernel.reductions, self.kernel.is_finite, sills, nugget, data_m, targets_m, order, starts, offsets_m,
-            node_weights, self._half_inverse, dual, solved_drift, inverse_drift, coefficients, target_drift,
+            self.kernel.kinds, self.kernel.reductions, self.kernel.is_finite, len(support.weights) == 1, sills, nugget, data_m, targets_m, order,
+            starts, offsets_m, node_weights, self._half_inverse, dual, solved_drift, inverse_drift, coefficients, target_drift,
             target_variance(self.kernel, support, variable), value, variance, slope,
         )  # fmt: skip
         return Estimate(value[:, 0] if np.ndim(values) == 1 else value, variance, slope)
@@ -337,14 +338,21 @@ def _tile_keys(reduction: Array, targets_m: Array, size: int) -> tuple[Integers,
     return _box_numbers(reduction, targets_m, low, step, boxes), int(boxes.prod())
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@numba.njit(cache=True, nogil=True, parallel=True, error_model="numpy")
 def _reduced_bounds(m: Array, targets_m: Array) -> tuple[Array, Array]:  # pragma: no cover - compiled
-    low, high = np.full(3, np.inf), np.full(3, -np.inf)
-    for i in range(targets_m.shape[0]):
+    """Lowest and highest coordinate of the targets along each axis of a metric."""
+    parts = (targets_m.shape[0] + _PART - 1) // _PART
+    low, high = np.full((parts, 3), np.inf), np.full((parts, 3), -np.inf)
+    for part in numba.prange(parts):
+        for i in range(part * _PART, min((part + 1) * _PART, targets_m.shape[0])):
+            for axis in range(3):
+                u = m[axis, 0] * targets_m[i, 0] + m[axis, 1] * targets_m[i, 1] + m[axis, 2] * targets_m[i, 2]
+                low[part, axis], high[part, axis] = min(low[part, axis], u), max(high[part, axis], u)
+    lowest, highest = np.full(3, np.inf), np.full(3, -np.inf)
+    for part in range(parts):
         for axis in range(3):
-            u = m[axis, 0] * targets_m[i, 0] + m[axis, 1] * targets_m[i, 1] + m[axis, 2] * targets_m[i, 2]
-            low[axis], high[axis] = min(low[axis], u), max(high[axis], u)
-    return low, high
+            lowest[axis], highest[axis] = min(lowest[axis], low[part, axis]), max(highest[axis], high[part, axis])
+    return lowest, highest
 
 
 @numba.njit(cache=True, nogil=True, parallel=True, error_model="numpy")
@@ -387,9 +395,9 @@ def _sorted_by_tile(key: Integers, bins: int, size: int) -> tuple[Integers, Inte
 
 @numba.njit(cache=True, parallel=True, nogil=True, error_model="numpy", fastmath={"contract"})
 def _krige_tiles(
-    kinds: Integers, reductions: Array, is_finite: bool, sills: Array, nugget: Array, data_m: Array, targets_m: Array, order: Integers,
-    starts: Integers, offsets_m: Array, node_weights: Array, half_inverse: Array, dual: Array, solved_drift: Array, inverse_drift: Array,
-    coefficients: Array, target_drift: Array, target_variance: float, value: Array, variance: Array, slope: Array,
+    kinds: Integers, reductions: Array, is_finite: bool, is_point: bool, sills: Array, nugget: Array, data_m: Array, targets_m: Array,
+    order: Integers, starts: Integers, offsets_m: Array, node_weights: Array, half_inverse: Array, dual: Array, solved_drift: Array,
+    inverse_drift: Array, coefficients: Array, target_drift: Array, target_variance: float, value: Array, variance: Array, slope: Array,
 ) -> None:  # fmt: skip # pragma: no cover - compiled
     n, structures, drifts, columns = data_m.shape[0], kinds.size, solved_drift.shape[1], dual.shape[1]
     centre = data_m[0]
@@ -428,8 +436,8 @@ def _krige_tiles(
                         u, v, w = at[s, 0, c] - x, at[s, 1, c] - y, at[s, 2, c] - z
                         h2[c] = u * u + v * v + w * w
                     add_covariance(kinds[s], sills[s, j] * node_weights[k], h2, width, covariance[row])
-        for row in range(count):
-            _add_nugget(nugget[chosen[row]], data_m[chosen[row]], targets_m, order, begin, held, covariance[row])
+        if is_point:
+            _add_nugget(nugget, data_m, chosen, count, targets_m, order, begin, held, covariance)
         half = half_inverse
         if count < n:
             half = np.empty((count, count))
@@ -498,15 +506,22 @@ def _in_reach(is_finite: bool, reduced_data: Array, reduced_nodes: Array, at: Ar
 
 @numba.njit(nogil=True, error_model="numpy")
 def _add_nugget(
-    nugget: float, datum_m: Array, targets_m: Array, order: Integers, begin: int, held: int, covariance: Array
+    nugget: Array, data_m: Array, chosen: Integers, count: int, targets_m: Array, order: Integers, begin: int, held: int, covariance: Array
 ) -> None:  # pragma: no cover - compiled
     """A point that coincides with a datum shares its nugget: kriging honours the datum."""
-    if nugget == 0.0:
-        return
+    low, high = np.full(3, np.inf), np.full(3, -np.inf)
     for c in range(held):
-        i = order[begin + c]
-        if targets_m[i, 0] == datum_m[0] and targets_m[i, 1] == datum_m[1] and targets_m[i, 2] == datum_m[2]:
-            covariance[c] += nugget
+        for axis in range(3):
+            x = targets_m[order[begin + c], axis]
+            low[axis], high[axis] = min(low[axis], x), max(high[axis], x)
+    for row in range(count):
+        j = chosen[row]
+        x, y, z = data_m[j, 0], data_m[j, 1], data_m[j, 2]
+        if low[0] <= x <= high[0] and low[1] <= y <= high[1] and low[2] <= z <= high[2]:
+            for c in range(held):
+                i = order[begin + c]
+                if targets_m[i, 0] == x and targets_m[i, 1] == y and targets_m[i, 2] == z:
+                    covariance[row, c] += nugget[j]
 
 
 @numba.njit(nogil=True, error_model="numpy", fastmath={"contract"})

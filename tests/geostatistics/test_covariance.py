@@ -1,7 +1,20 @@
 import numpy as np
 import pytest
+import textbook
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from pipeline.geostatistics.covariance import CovarianceModel, Structure, block_covariance, block_nodes, block_variance, column_covariance
+from pipeline.geostatistics.covariance import (
+    CovarianceModel,
+    Structure,
+    block_covariance,
+    block_nodes,
+    block_variance,
+    column_covariance,
+    exponential,
+)
+
+KINDS = ("spherical", "cubic", "exponential", "gaussian", "matern32", "matern52")
 
 NESTED = CovarianceModel(0.1, (Structure("spherical", 0.5, 900.0, 3.0), Structure("exponential", 0.4, 2_000.0, np.inf)))
 
@@ -75,3 +88,79 @@ def test_a_model_that_is_not_positive_definite_is_refused(arguments, says):
 
 def test_model_survives_its_dictionary():
     assert CovarianceModel.from_dict(NESTED.to_dict()) == NESTED
+
+
+@given(
+    st.sampled_from(KINDS),
+    st.tuples(*[st.floats(50, 5_000)] * 3),
+    st.tuples(st.floats(0, 360), st.floats(-90, 90), st.floats(-180, 180)),
+    st.integers(0, 10_000),
+)
+@settings(max_examples=60, deadline=None)
+def test_compiled_structure_equals_the_formula_in_any_direction(kind, ranges_m, angles_deg, seed):
+    part = Structure(kind, 0.7, *ranges_m, *angles_deg)
+    rng = np.random.default_rng(seed)
+    one, other = rng.uniform(0, 2_000, (6, 3)), rng.uniform(0, 2_000, (5, 3))
+    np.testing.assert_allclose(
+        CovarianceModel(0.3, (part,)).between(one, other), 0.7 * textbook.correlation(part, one, other), rtol=1e-10, atol=1e-12
+    )
+
+
+@pytest.mark.parametrize(
+    ("angles_deg", "lag_m"),
+    [
+        ((0.0, 0.0, 0.0), (0.0, 100.0, 0.0)),  # azimuth 0: north
+        ((90.0, 0.0, 0.0), (100.0, 0.0, 0.0)),  # azimuth 90: east
+        ((0.0, 30.0, 0.0), (0.0, 100 * np.cos(np.pi / 6), 50.0)),  # dip: north and down, depth grows downwards
+        ((0.0, 0.0, 0.0), (40.0, 0.0, 0.0)),  # across, to the east
+        ((0.0, 0.0, 90.0), (0.0, 0.0, 40.0)),  # rake turns the minor axis down
+        ((0.0, 0.0, 0.0), (0.0, 0.0, 5.0)),
+    ],
+)
+def test_ranges_lie_along_their_axes(angles_deg, lag_m):
+    """At the end of each range a spherical is exactly zero, and just short of it not."""
+    model = CovarianceModel(0.0, (Structure("spherical", 1.0, 100.0, 5.0, 40.0, *angles_deg),))
+    lag_m = np.array(lag_m)
+    assert model.at(lag_m * (1 + 1e-9)) == 0
+    assert model.at(lag_m * 0.99) == pytest.approx(1 - 1.5 * 0.99 + 0.5 * 0.99**3)
+
+
+@pytest.mark.parametrize("kind", ["exponential", "gaussian", "matern32", "matern52"])
+def test_five_percent_of_the_sill_is_left_at_the_practical_range(kind):
+    model = CovarianceModel(0.0, (Structure(kind, 2.0, 100.0),))
+    assert model.at_lag(np.array(100.0), np.array(0.0)) == pytest.approx(0.1, rel=0.005 if kind in ("exponential", "gaussian") else 1e-12)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_covariance_matrices_are_positive_definite(kind):
+    rng = np.random.default_rng(4)
+    positions_m = rng.uniform(0, [3_000, 3_000, 10], (120, 3))
+    model = CovarianceModel(0.0, (Structure(kind, 1.0, 1_500.0, 4.0, 700.0, 25.0, 10.0, 5.0),))
+    eigenvalues = np.linalg.eigvalsh(model.between(positions_m, positions_m))
+    assert eigenvalues.min() > -1e-12 * eigenvalues.max()
+
+
+def test_own_exponential_is_right_to_the_last_digits():
+    x = np.concatenate([-np.logspace(-12, np.log10(699.9), 20_000), [0.0, -1e5]])
+    np.testing.assert_allclose([exponential(value) for value in x[:-1]], np.exp(x[:-1]), rtol=1e-15)
+    assert exponential(-1e5) < 1e-300
+
+
+def test_a_model_that_knows_directions_is_not_asked_for_distances():
+    model = CovarianceModel(0.0, (Structure("spherical", 1.0, 100.0, minor_range_m=50.0),))
+    with pytest.raises(ValueError, match="depends on the direction of the horizontal lag"):
+        model.at_lag(np.array(1.0), np.array(0.0))
+
+
+def test_midpoint_nodes_are_centres_of_equal_parts():
+    offsets_m, weights = block_nodes((4.0, 2.0, 0.0), (4, 2, 1), "midpoint")
+    assert sorted(set(offsets_m[:, 0])) == [-1.5, -0.5, 0.5, 1.5]
+    assert sorted(set(offsets_m[:, 1])) == [-0.5, 0.5]
+    np.testing.assert_allclose(weights, 1 / 8)
+    with pytest.raises(ValueError, match="known are gauss, midpoint"):
+        block_nodes((1.0, 1.0, 1.0), (1, 1, 1), "simpson")
+
+
+def test_a_turned_model_survives_its_dictionary():
+    model = CovarianceModel(0.1, (Structure("cubic", 0.5, np.inf, 3.0, 200.0, 30.0, 5.0, -7.0), Structure("gaussian", 0.4, 2_000.0)))
+    assert CovarianceModel.from_dict(model.to_dict()) == model
