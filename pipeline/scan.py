@@ -102,7 +102,6 @@ def _scan_and_build(options: argparse.Namespace) -> int:
     if not command:
         return 0
     command = [*command, f"LINKS={link_folder(options.links, raw=raw, processed=processed, maps=maps)}"]
-    os.environ["NUMBA_CACHE_DIR"] = str(numba_cache(ROOT / ".cache"))
     if not _nothing_to_do(command):
         if on_a_terminal():
             return run_with_bar(command)
@@ -327,9 +326,3 @@ def link_folder(links: Path, **targets: Path) -> Path:
             link.unlink(missing_ok=True)
             link.symlink_to(target, target_is_directory=True)
     return folder.relative_to(ROOT) if folder.is_relative_to(ROOT) else folder
-
-
-def numba_cache(parent: Path) -> Path:
-    """Folder for compiled kernels, named by the program: numba does not notice edits in imported modules."""
-    hashes = "".join(_sha256(path) for path in files_below(ROOT / "pipeline", (".py",)))
-    return parent / f"numba-{hashlib.sha256(hashes.encode()).hexdigest()[:12]}"

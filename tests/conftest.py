@@ -1,4 +1,4 @@
-"""Worlds that many tests share. Numba and BLAS are told where to cache and how many threads to use before anything imports them."""
+"""Worlds that many tests share. BLAS is told how many threads to use before anything imports it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ import pytest
 ROOT = Path(__file__).parents[1]
 RAW = ROOT / "data" / "raw"
 
-os.environ["NUMBA_CACHE_DIR"] = str(ROOT / ".cache" / "numba-tests")
 # A Cholesky solve differs in its last bits with the number of threads.
 for variable in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"):
     os.environ[variable] = "1"

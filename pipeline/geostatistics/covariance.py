@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 import numba
 import numpy as np
 
+from pipeline.geostatistics.compiled import CACHE
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -334,7 +336,15 @@ def block_variance(model: CovarianceModel, offsets_m: Array, weights: Array) -> 
     return float(weights @ model.between(offsets_m, offsets_m) @ weights)
 
 
-def column_covariance(model: CovarianceModel, centres_m: Array, data_m: Array, vertical_lags_m: Array, offsets_m: Array, weights: Array) -> Array:
+def column_covariance(
+    model: CovarianceModel,
+    centres_m: Array,
+    data_m: Array,
+    vertical_lags_m: Array,
+    offsets_m: Array,
+    weights: Array,
+    sills: Array | None = None,
+) -> Array:
     """Mean covariance, without nugget, between columns of blocks and vertical cores, for each vertical lag that occurs.
 
     Blocks and composites lie in the same few layers, so that all pairs of a column and a core share a short table of vertical lags: a
@@ -351,6 +361,8 @@ def column_covariance(model: CovarianceModel, centres_m: Array, data_m: Array, v
         Nodes of a block relative to its centre.
     weights : (nodes,) array
         Sum to 1.
+    sills : (structures,) array, optional
+        Take the place of the model's own: those of a covariance between two variables, which may be negative.
 
     Returns
     -------
@@ -364,7 +376,8 @@ def column_covariance(model: CovarianceModel, centres_m: Array, data_m: Array, v
     model._require_layered()
     kernel = model.kernel()
     out = np.zeros((len(centres_m), len(vertical_lags_m), len(data_m)))
-    sills, centres_m, data_m, lags_m, offsets_m, weights = contiguous(kernel.sills[:, 0, 0], centres_m, data_m, vertical_lags_m, offsets_m, weights)
+    own = kernel.sills[:, 0, 0] if sills is None else sills
+    sills, centres_m, data_m, lags_m, offsets_m, weights = contiguous(own, centres_m, data_m, vertical_lags_m, offsets_m, weights)
     _fill_columns(kernel.kinds, kernel.reductions, sills, centres_m, data_m, lags_m, offsets_m, weights, out)
     return out
 
@@ -436,7 +449,7 @@ def add_covariance(kind: int, sill: float, h2: Array, n: int, out: Array) -> Non
             out[c] += sill * (1.0 + x * (1.0 + x / 3.0)) * exponential(-x)
 
 
-@numba.njit(parallel=True, cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
+@numba.njit(parallel=True, cache=CACHE, nogil=True, error_model="numpy", fastmath={"contract"})
 def _fill(
     kinds: NDArray[np.int64], reductions: Array, sills: Array, centres_m: Array, data_m: Array, offsets_m: Array, weights: Array, out: Array
 ) -> None:  # pragma: no cover - compiled
@@ -460,7 +473,7 @@ def _fill(
                 out[i, j] += sills[s, j] * part[j]
 
 
-@numba.njit(parallel=True, cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
+@numba.njit(parallel=True, cache=CACHE, nogil=True, error_model="numpy", fastmath={"contract"})
 def _fill_columns(
     kinds: NDArray[np.int64],
     reductions: Array,

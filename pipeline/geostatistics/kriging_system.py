@@ -17,6 +17,7 @@ from scipy.linalg import LinAlgError, cho_factor, cho_solve, lapack
 from threadpoolctl import ThreadpoolController
 
 from pipeline.errors import TooFewSamples
+from pipeline.geostatistics.compiled import CACHE
 from pipeline.geostatistics.covariance import POINT, CovarianceModel, Kernel, add_covariance, contiguous, covariance_table, kernel_of
 
 if TYPE_CHECKING:
@@ -103,15 +104,18 @@ class Kriging:
             self._drift_factor = _drift_factor(drift.T @ self._solved_drift)
 
     @cached_property
-    def _inverse(self) -> Array:
+    def _half_inverse(self) -> Array:
+        """Lower triangle of the inverse, doubled off the diagonal: a quadratic form in half the work. What is above is not set."""
         with _threads().limit(limits=1, user_api="blas"):
-            inverse = np.asarray(lapack.dpotri(self._factor[0], lower=1)[0])
-        return np.asarray(np.tril(inverse) + np.tril(inverse, -1).T)
+            half = np.asarray(lapack.dpotri(self._factor[0], lower=0)[0]).T  # an upper triangle by columns is a lower one by rows
+        half *= 2
+        half[np.diag_indices(len(half))] /= 2
+        return half
 
     @cached_property
-    def _half_inverse(self) -> Array:
-        """Lower triangle of the inverse, doubled off the diagonal: a quadratic form in half the work."""
-        return np.ascontiguousarray(np.tril(self._inverse) + np.tril(self._inverse, -1))
+    def _inverse(self) -> Array:
+        lower = np.tril(self._half_inverse)
+        return np.asarray(0.5 * (lower + lower.T))
 
     def weights(self, covariance: Array, target_drift: Array) -> Array:
         """Weights (targets, data) for targets with the given covariance (targets, data) and drift (targets, drifts)."""
@@ -263,8 +267,8 @@ def _factor(covariance: Array, why: str) -> tuple[Array, bool]:
         It is singular, exactly or to rounding.
     """
     try:
-        factor, lower = cho_factor(covariance, lower=True)
-        rcond = float(lapack.dpocon(factor, np.abs(covariance).sum(axis=0).max(), uplo="L")[0]) if len(covariance) else 1.0
+        factor, lower = cho_factor(covariance, lower=False)
+        rcond = float(lapack.dpocon(factor, np.abs(covariance).sum(axis=0).max(), uplo="U")[0]) if len(covariance) else 1.0
     except LinAlgError:
         rcond = 0.0
     if rcond < _SINGULAR:
@@ -338,7 +342,7 @@ def _tile_keys(reduction: Array, targets_m: Array, size: int) -> tuple[Integers,
     return _box_numbers(reduction, targets_m, low, step, boxes), int(boxes.prod())
 
 
-@numba.njit(cache=True, nogil=True, parallel=True, error_model="numpy")
+@numba.njit(cache=CACHE, nogil=True, parallel=True, error_model="numpy")
 def _reduced_bounds(m: Array, targets_m: Array) -> tuple[Array, Array]:  # pragma: no cover - compiled
     """Lowest and highest coordinate of the targets along each axis of a metric."""
     parts = (targets_m.shape[0] + _PART - 1) // _PART
@@ -355,7 +359,7 @@ def _reduced_bounds(m: Array, targets_m: Array) -> tuple[Array, Array]:  # pragm
     return lowest, highest
 
 
-@numba.njit(cache=True, nogil=True, parallel=True, error_model="numpy")
+@numba.njit(cache=CACHE, nogil=True, parallel=True, error_model="numpy")
 def _box_numbers(m: Array, targets_m: Array, low: Array, step: Array, boxes: Integers) -> Integers:  # pragma: no cover - compiled
     key = np.empty(targets_m.shape[0], dtype=np.int64)
     for i in numba.prange(targets_m.shape[0]):
@@ -367,7 +371,7 @@ def _box_numbers(m: Array, targets_m: Array, low: Array, step: Array, boxes: Int
     return key
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@numba.njit(cache=CACHE, nogil=True, error_model="numpy")
 def _sorted_by_tile(key: Integers, bins: int, size: int) -> tuple[Integers, Integers]:  # pragma: no cover - compiled
     """Stable counting sort; boxes that hold more than ``size`` targets are cut into equal tiles."""
     first = np.zeros(bins + 1, dtype=np.int64)
@@ -393,7 +397,7 @@ def _sorted_by_tile(key: Integers, bins: int, size: int) -> tuple[Integers, Inte
     return order, starts
 
 
-@numba.njit(cache=True, parallel=True, nogil=True, error_model="numpy", fastmath={"contract"})
+@numba.njit(cache=CACHE, parallel=True, nogil=True, error_model="numpy", fastmath={"contract"})
 def _krige_tiles(
     kinds: Integers, reductions: Array, is_finite: bool, is_point: bool, sills: Array, nugget: Array, data_m: Array, targets_m: Array,
     order: Integers, starts: Integers, offsets_m: Array, node_weights: Array, half_inverse: Array, dual: Array, solved_drift: Array,

@@ -13,6 +13,7 @@ import numba
 import numpy as np
 from scipy.spatial import cKDTree
 
+from pipeline.geostatistics.compiled import CACHE
 from pipeline.geostatistics.covariance import POINT, Block, CovarianceModel, Kernel, add_covariance, contiguous, ellipsoid_reduction
 from pipeline.geostatistics.kriging_system import Estimate, solvable_kernel, sorted_by_box, target_variance
 
@@ -188,7 +189,7 @@ def _candidates(
     return np.concatenate([np.asarray(found, dtype=np.int64) for found in lists]), first.astype(np.int64)
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@numba.njit(cache=CACHE, nogil=True, error_model="numpy")
 def _tile_spheres(m: Array, targets_m: Array, order: Integers, starts: Integers) -> tuple[Array, Array]:  # pragma: no cover - compiled
     """Centre of each tile's bounding box in the search metric, and half its diagonal."""
     tiles = starts.size - 1
@@ -207,7 +208,7 @@ def _tile_spheres(m: Array, targets_m: Array, order: Integers, starts: Integers)
     return centres, radius
 
 
-@numba.njit(cache=True, parallel=True, nogil=True, error_model="numpy", fastmath={"contract"})
+@numba.njit(cache=CACHE, parallel=True, nogil=True, error_model="numpy", fastmath={"contract"})
 def _krige_tiles_moving(
     kinds: Integers, reductions: Array, sills: Array, nugget: Array, target_variable: int, variable: Integers, target_nugget: Array,
     errors: Array, cores: Integers, data_m: Array, values: Array, drift: Array, targets_m: Array, target_drift: Array, order: Integers,
