@@ -15,7 +15,9 @@ from scipy.spatial import cKDTree
 
 from pipeline.geostatistics.compiled import CACHE
 from pipeline.geostatistics.covariance import POINT, Block, CovarianceModel, Kernel, add_covariance, contiguous, ellipsoid_reduction
-from pipeline.geostatistics.kriging_system import Estimate, solvable_kernel, sorted_by_box, target_variance
+from pipeline.geostatistics.kriging_system import Estimate, solvable_kernel, target_variance
+from pipeline.geostatistics.lanes import LANES, dot, factorise, fit_drift, solve_lower, solve_small
+from pipeline.geostatistics.target_tiles import sorted_by_box
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -26,7 +28,6 @@ if TYPE_CHECKING:
     Integers = NDArray[np.int64]
     Flags = NDArray[np.bool_]
 
-_LANES = 32
 _TILE_TARGETS = 128
 _UNLIMITED = 2**62
 _HAIR = 1e-9  # relative; search radii grow by it, so that rounding loses no candidate
@@ -216,8 +217,9 @@ def _krige_tiles_moving(
     max_per_octant: int, is_greedy: bool, offsets_m: Array, node_weights: Array, target_variance: float, value: Array, variance: Array,
     slope: Array,
 ) -> None:  # fmt: skip # pragma: no cover - compiled
+    """A lane holds one system at a time and works off the targets that share it."""
     structures, drifts = kinds.size, drift.shape[1]
-    lanes = max(8, min(_LANES, 2**18 // (max_data * max_data) // 8 * 8))
+    lanes = max(8, min(LANES, 2**18 // (max_data * max_data) // 8 * 8))
     for tile in numba.prange(starts.size - 1):
         near = candidates[first[tile] : first[tile + 1]]
         begin, held = starts[tile], starts[tile + 1] - starts[tile]
@@ -227,102 +229,54 @@ def _krige_tiles_moving(
         used, covariance = _covariance_of_used(near, members, size, systems, kinds, reductions, sills, nugget, variable, errors, data_m)
         factor = np.empty((max_data, max_data, lanes))
         solved = np.empty((drifts + 1, max_data, lanes))
-        places = np.empty((structures, 3, max_data, lanes))
+        places, target = np.empty((structures, 3, max_data, lanes)), np.empty((structures, 3, lanes))
         sill = np.empty((structures, max_data, lanes))
         cross, h2, part = np.empty((max_data, lanes)), np.empty(max_data * lanes), np.empty(max_data * lanes)
-        sums = np.empty(lanes)
-        normal = np.empty((lanes, drifts, drifts))
-        coefficients = np.empty((lanes, drifts))
+        normal, coefficients = np.empty((lanes, drifts, drifts)), np.empty((lanes, drifts))
+        explained, shared = np.empty(lanes), np.empty((drifts + 1, lanes))
+        residual, corrected, work = np.empty(drifts), np.empty(drifts), np.empty(lanes)
         is_bad = np.empty(lanes, dtype=np.bool_)
         system_of, cursor = np.empty(lanes, dtype=np.int64), np.empty(lanes, dtype=np.int64)
-        target = np.empty((structures, 3, lanes))
-        shared = np.empty((drifts + 1, lanes))
-        residual, corrected = np.empty(drifts), np.empty(drifts)
         by_share = _by_share(head, following, systems)
         for start in range(0, systems, lanes):
             filled = min(lanes, systems - start)
-            width = (filled + 7) // 8 * 8
+            width = (filled + 7) // 8 * 8  # whole vectors: the last system is repeated in lanes that nobody reads
             largest = 0
             for lane in range(width):
                 system_of[lane] = by_share[start + min(lane, filled - 1)]
-                cursor[lane] = head[system_of[lane]] if lane < filled else -1
+                cursor[lane] = head[system_of[lane]]
                 largest = max(largest, size[system_of[lane]])
             for lane in range(width):
                 u = system_of[lane]
-                for i in range(largest):
-                    if i < size[u]:
-                        a = members[u, i]
-                        j = used[a]
-                        for t in range(i + 1):
-                            factor[i, t, lane] = covariance[a, members[u, t]]
-                        solved[drifts, i, lane] = values[j]
-                        for p in range(drifts):
-                            solved[p, i, lane] = drift[j, p]
-                        for s in range(structures):
-                            sill[s, i, lane] = sills[s, target_variable, variable[j]]
-                            for axis in range(3):
-                                m = reductions[s, axis]
-                                places[s, axis, i, lane] = m[0] * data_m[j, 0] + m[1] * data_m[j, 1] + m[2] * data_m[j, 2]
-                    else:
-                        # A lane with fewer data is filled up with independent ones of weight zero.
-                        for t in range(i):
-                            factor[i, t, lane] = 0.0
-                        factor[i, i, lane] = 1.0
-                        for p in range(drifts + 1):
-                            solved[p, i, lane] = 0.0
-                        for s in range(structures):
-                            sill[s, i, lane] = 0.0
-                            for axis in range(3):
-                                places[s, axis, i, lane] = 0.0
-            _factorise(factor, largest, width, sums, is_bad)
+                _load(lane, members[u], size[u], largest, used, covariance, data_m, values, drift, reductions, sills[:, target_variable], variable,
+                      factor, solved, sill, places)  # fmt: skip
+            factorise(factor, largest, width, work, is_bad)
             for p in range(drifts + 1):
-                _forward(factor, solved[p], largest, width, sums)
-            _fit_drift(solved, drifts, largest, width, normal, coefficients, is_bad)
+                solve_lower(factor, solved[p], largest, width, work)
+            fit_drift(solved, drifts, largest, width, normal, coefficients, is_bad)
             while True:
-                is_done = True
-                for lane in range(filled):
-                    if cursor[lane] < 0:
-                        continue
-                    is_done = False
-                    i = order[begin + cursor[lane]]
-                    for s in range(structures):
-                        for axis in range(3):
-                            m = reductions[s, axis]
-                            target[s, axis, lane] = m[0] * targets_m[i, 0] + m[1] * targets_m[i, 1] + m[2] * targets_m[i, 2]
-                if is_done:
+                left = 0
+                for lane in range(width):
+                    if cursor[lane] >= 0:
+                        left += lane < filled
+                        _aim(targets_m[order[begin + cursor[lane]]], reductions, lane, target)
+                if left == 0:
                     break
-                for lane in range(filled, width):
-                    for s in range(structures):
-                        for axis in range(3):
-                            target[s, axis, lane] = target[s, axis, filled - 1]
                 _cross_covariance(kinds, reductions, sill, places, target, offsets_m, node_weights, largest, width, h2, part, cross)
                 for lane in range(filled):
                     if cursor[lane] >= 0:
-                        i = order[begin + cursor[lane]]
-                        for row in range(size[system_of[lane]]):
-                            j = used[members[system_of[lane], row]]
-                            if target_nugget[j] != 0.0 and (
-                                targets_m[i, 0] == data_m[j, 0] and targets_m[i, 1] == data_m[j, 1] and targets_m[i, 2] == data_m[j, 2]
-                            ):
-                                cross[row, lane] += target_nugget[j]
-                _forward(factor, cross, largest, width, sums)
-                for lane in range(width):
-                    sums[lane] = 0.0
-                for row in range(largest):
-                    for lane in range(width):
-                        sums[lane] += cross[row, lane] * cross[row, lane]
+                        u = system_of[lane]
+                        _share_nugget(targets_m[order[begin + cursor[lane]]], members[u], size[u], used, data_m, target_nugget, lane, cross)
+                solve_lower(factor, cross, largest, width, work)
+                dot(cross, cross, largest, width, explained)
                 for p in range(drifts + 1):
-                    for lane in range(width):
-                        shared[p, lane] = 0.0
-                    for row in range(largest):
-                        for lane in range(width):
-                            shared[p, lane] += cross[row, lane] * solved[p, row, lane]
-                for lane in range(filled):
+                    dot(cross, solved[p], largest, width, shared[p])
+                for lane in range(width):
                     if cursor[lane] < 0:
                         continue
                     i = order[begin + cursor[lane]]
                     cursor[lane] = following[cursor[lane]]
-                    if is_bad[lane]:
+                    if lane >= filled or is_bad[lane]:
                         continue
                     total, drift_part, between = shared[drifts, lane], 0.0, 0.0
                     for p in range(drifts):
@@ -330,17 +284,68 @@ def _krige_tiles_moving(
                         total += target_drift[i, p] * coefficients[lane, p]
                         if normal[lane, p, p] == 0.0 and target_drift[i, p] != 0.0:
                             total = np.nan  # a drift of which the neighbourhood knows nothing
-                    _solve_small(normal[lane], drifts, residual, corrected)
+                    if total != total:
+                        continue
+                    solve_small(normal[lane], drifts, residual, corrected)
                     for p in range(drifts):
                         drift_part += corrected[p] * residual[p]
                         between += corrected[p] * shared[p, lane]
-                    if total != total:
-                        continue
-                    left = target_variance - sums[lane] + drift_part
-                    spread = sums[lane] + 2.0 * between + drift_part
+                    rest = target_variance - explained[lane] + drift_part
+                    spread = explained[lane] + 2.0 * between + drift_part
                     value[i] = total
-                    variance[i] = left if not left < 0.0 else 0.0
-                    slope[i] = (sums[lane] + between) / spread if spread > 0.0 else np.nan
+                    variance[i] = rest if not rest < 0.0 else 0.0
+                    slope[i] = (explained[lane] + between) / spread if spread > 0.0 else np.nan
+
+
+@numba.njit(nogil=True, error_model="numpy")
+def _load(
+    lane: int, members: Integers, size: int, largest: int, used: Integers, covariance: Array, data_m: Array, values: Array, drift: Array,
+    reductions: Array, sills: Array, variable: Integers, factor: Array, solved: Array, sill: Array, places: Array,
+) -> None:  # fmt: skip # pragma: no cover - compiled
+    """Put one system into a lane, filled up to the largest with data that are independent of all else and weigh nothing."""
+    structures, drifts = sill.shape[0], solved.shape[0] - 1
+    for i in range(size):
+        j = used[members[i]]
+        for t in range(i + 1):
+            factor[i, t, lane] = covariance[members[i], members[t]]
+        for p in range(drifts):
+            solved[p, i, lane] = drift[j, p]
+        solved[drifts, i, lane] = values[j]
+        for s in range(structures):
+            sill[s, i, lane] = sills[s, variable[j]]
+            for axis in range(3):
+                m = reductions[s, axis]
+                places[s, axis, i, lane] = m[0] * data_m[j, 0] + m[1] * data_m[j, 1] + m[2] * data_m[j, 2]
+    for i in range(size, largest):
+        for t in range(i):
+            factor[i, t, lane] = 0.0
+        factor[i, i, lane] = 1.0
+        for p in range(drifts + 1):
+            solved[p, i, lane] = 0.0
+        for s in range(structures):
+            sill[s, i, lane] = 0.0
+            for axis in range(3):
+                places[s, axis, i, lane] = 0.0
+
+
+@numba.njit(nogil=True, error_model="numpy")
+def _aim(target_m: Array, reductions: Array, lane: int, target: Array) -> None:  # pragma: no cover - compiled
+    """Reduced coordinates of a lane's next target, in every structure."""
+    for s in range(reductions.shape[0]):
+        for axis in range(3):
+            m = reductions[s, axis]
+            target[s, axis, lane] = m[0] * target_m[0] + m[1] * target_m[1] + m[2] * target_m[2]
+
+
+@numba.njit(nogil=True, error_model="numpy")
+def _share_nugget(
+    target_m: Array, members: Integers, size: int, used: Integers, data_m: Array, nugget: Array, lane: int, cross: Array
+) -> None:  # pragma: no cover - compiled
+    """A point that coincides with a datum shares its nugget: kriging honours the datum."""
+    for i in range(size):
+        j = used[members[i]]
+        if nugget[j] != 0.0 and target_m[0] == data_m[j, 0] and target_m[1] == data_m[j, 1] and target_m[2] == data_m[j, 2]:
+            cross[i, lane] += nugget[j]
 
 
 @numba.njit(nogil=True, error_model="numpy", fastmath={"contract"})
@@ -551,111 +556,6 @@ def _by_share(head: Integers, following: Integers, systems: int) -> Integers:  #
             shares[u] -= 1
             c = following[c]
     return np.argsort(shares, kind="mergesort")
-
-
-@numba.njit(nogil=True, error_model="numpy", fastmath={"contract"})
-def _factorise(a: Array, n: int, width: int, sums: Array, is_bad: Flags) -> None:  # pragma: no cover - compiled
-    """Cholesky factors of the matrices in the lanes, in place; the diagonal holds reciprocals. Singular lanes are marked."""
-    for lane in range(width):
-        is_bad[lane] = False
-    for i in range(n):
-        row = a[i]
-        for j in range(i + 1):
-            other = a[j]
-            for lane in range(width):
-                sums[lane] = row[j, lane]
-            whole = j // 4 * 4
-            for t in range(0, whole, 4):
-                for lane in range(width):
-                    total = sums[lane] - row[t, lane] * other[t, lane]
-                    total = total - row[t + 1, lane] * other[t + 1, lane]
-                    total = total - row[t + 2, lane] * other[t + 2, lane]
-                    sums[lane] = total - row[t + 3, lane] * other[t + 3, lane]
-            for t in range(whole, j):
-                for lane in range(width):
-                    sums[lane] -= row[t, lane] * other[t, lane]
-            if j < i:
-                for lane in range(width):
-                    row[j, lane] = sums[lane] * other[j, lane]
-        for lane in range(width):
-            if not sums[lane] > 1e-14 * row[i, lane]:
-                is_bad[lane] = True
-            row[i, lane] = 1.0 / np.sqrt(sums[lane])
-
-
-@numba.njit(nogil=True, error_model="numpy", fastmath={"contract"})
-def _forward(factor: Array, x: Array, n: int, width: int, sums: Array) -> None:  # pragma: no cover - compiled
-    """Solve L y = x in every lane, in place."""
-    for i in range(n):
-        row = factor[i]
-        for lane in range(width):
-            sums[lane] = x[i, lane]
-        whole = i // 4 * 4
-        for t in range(0, whole, 4):
-            for lane in range(width):
-                total = sums[lane] - row[t, lane] * x[t, lane]
-                total = total - row[t + 1, lane] * x[t + 1, lane]
-                total = total - row[t + 2, lane] * x[t + 2, lane]
-                sums[lane] = total - row[t + 3, lane] * x[t + 3, lane]
-        for t in range(whole, i):
-            for lane in range(width):
-                sums[lane] -= row[t, lane] * x[t, lane]
-        for lane in range(width):
-            x[i, lane] = sums[lane] * row[i, lane]
-
-
-@numba.njit(nogil=True, error_model="numpy", fastmath={"contract"})
-def _fit_drift(
-    solved: Array, drifts: int, n: int, width: int, normal: Array, coefficients: Array, is_bad: Flags
-) -> None:  # pragma: no cover - compiled
-    """Cholesky factor of each lane's normal matrix and its coefficients; the last row of ``solved`` becomes the residuals.
-
-    A drift without any datum gets a pivot of 0 and a coefficient of 0. A drift that depends on the others makes the lane bad.
-    """
-    right = np.empty(drifts)
-    for lane in range(width):
-        for p in range(drifts):
-            for r in range(p + 1):
-                total = 0.0
-                for i in range(n):
-                    total += solved[p, i, lane] * solved[r, i, lane]
-                normal[lane, p, r] = total
-            right[p] = 0.0
-            for i in range(n):
-                right[p] += solved[p, i, lane] * solved[drifts, i, lane]
-        for p in range(drifts):
-            whole = normal[lane, p, p]
-            for r in range(p + 1):
-                total = normal[lane, p, r]
-                for t in range(r):
-                    total -= normal[lane, p, t] * normal[lane, r, t]
-                if r < p:
-                    normal[lane, p, r] = total * normal[lane, r, r]
-                elif whole == 0.0:
-                    normal[lane, p, p] = 0.0
-                elif total > 1e-12 * whole:
-                    normal[lane, p, p] = 1.0 / np.sqrt(total)
-                else:
-                    is_bad[lane] = True
-        _solve_small(normal[lane], drifts, right, coefficients[lane])
-        for i in range(n):
-            for p in range(drifts):
-                solved[drifts, i, lane] -= coefficients[lane, p] * solved[p, i, lane]
-
-
-@numba.njit(nogil=True, error_model="numpy", fastmath={"contract"})
-def _solve_small(factor: Array, n: int, right: Array, out: Array) -> None:  # pragma: no cover - compiled
-    """Solve with a small factor whose diagonal holds reciprocals."""
-    for p in range(n):
-        total = right[p]
-        for t in range(p):
-            total -= factor[p, t] * out[t]
-        out[p] = total * factor[p, p]
-    for p in range(n - 1, -1, -1):
-        total = out[p]
-        for t in range(p + 1, n):
-            total -= factor[t, p] * out[t]
-        out[p] = total * factor[p, p]
 
 
 @numba.njit(nogil=True, error_model="numpy", fastmath={"contract"})
