@@ -153,6 +153,8 @@ def krige_moving(
     variable = np.zeros(count, dtype=np.int64) if variable is None else variable
     errors = np.zeros(count) if error_variance is None else error_variance
     metric = neighbourhood.metric(kernel)
+    # Coordinates of a map projection are large numbers: lags keep more digits near zero.
+    data_m, targets_m = data_m - data_m[0], targets_m - data_m[0]
     order, starts = sorted_by_box(metric, targets_m, _TILE_TARGETS)
     is_greedy = neighbourhood.max_per_core is not None or neighbourhood.max_per_octant is not None
     candidates, first = _candidates(neighbourhood, metric, data_m, targets_m, order, starts, nearest_only=not is_greedy)
