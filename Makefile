@@ -17,6 +17,8 @@ MAPS ?= maps
 
 MAKEFLAGS += --no-builtin-rules --no-builtin-variables --no-print-directory
 PY := .venv/bin/python
+# Other kriging programs, and our engine beside them: an environment of their own.
+PEERS := .venv-peers/bin/python
 
 export PYTHONUTF8 := 1
 # The program runs from this folder, with its own libraries and their own projection data.
@@ -32,7 +34,7 @@ quote = '$(subst ','\'',$1)'
 FOLDERS = --raw $(call quote,$(RAW)) --processed $(call quote,$(PROCESSED)) --maps $(call quote,$(MAPS))
 JOBS = $(if $(filter -j% --jobs%,$(MAKEFLAGS)),,-j2)
 
-.PHONY: help all test lint format clean distclean bench reference-survey test-peers set-up
+.PHONY: help all test lint format clean distclean bench bench-build bench-engines reference-survey test-peers set-up set-up-peers
 .DEFAULT_GOAL := help
 
 help: ## list these targets
@@ -70,15 +72,23 @@ clean: ## remove products and caches, keep .venv and all data
 distclean: clean ## also remove .venv
 	@rm -rf .venv .venv-peers
 
-bench: set-up ## time and memory of a build from nothing
+bench: ## time and memory of a build, and of the engine beside other programs
+	+@$(MAKE) -j1 bench-build bench-engines
+
+bench-build: set-up ## time and memory of a build from nothing
 	@$(PY) tests/bench.py
+
+bench-engines: set-up-peers ## the engine beside others, to docs/benchmarks.md (TASKS='c f': some; QUICK=1: tiny)
+	@$(PEERS) tests/bench_engines.py $(if $(QUICK),--quick) $(TASKS)
 
 reference-survey: set-up ## write the synthetic survey that ships, and its truth, into RAW
 	@$(PY) -m pipeline reference-survey --raw $(call quote,$(RAW))
 
-test-peers: set-up ## compare with other kriging programs (own environment)
+test-peers: set-up-peers ## compare with other kriging programs (own environment)
+	@$(PEERS) -m pytest -m peers tests/peers $(PYTEST_ARGS)
+
+set-up-peers: set-up
 	@$(PY) pipeline/bootstrap.py --peers
-	@if [ -d tests/peers ]; then $(PY) -m pytest -m peers tests/peers; else echo 'no comparison with peers is written yet'; fi
 
 # The newest Python that has all it needs; a Python too old is let through so that bootstrap.py can say what to install.
 set-up:
@@ -107,9 +117,10 @@ include $S/elements.mk
 GRADES := $(ELEMENTS:%=$P/grade_%.tif)
 VARIOGRAMS := $(patsubst %,$P/variogram_%.json,$(ELEMENTS) density)
 PAGES := $(ELEMENTS:%=$M/grade_%.html)
-SETTINGS := $(patsubst %,$S/%.json,assessment region grid elements density cutoffs simulation intake composites variogram grade tonnage maps)
-PRODUCTS := $P/samples.parquet $P/rejected.csv $P/seafloor.tif $P/composites.parquet $(VARIOGRAMS) $P/density.tif $(GRADES) \
-            $P/tonnage.csv $P/block_model.nc $P/provenance.json $(PAGES) $M/index.html
+SETTINGS := $(patsubst %,$S/%.json,assessment region grid elements density cutoffs simulation intake composites variogram cross_validation grade tonnage maps)
+PRODUCTS := $P/samples.parquet $P/rejected.csv $P/seafloor.tif $P/composites.parquet $(VARIOGRAMS) \
+            $P/coregionalisation.json $P/cross_validation.json $P/density.tif $(GRADES) $P/tonnage.csv $P/block_model.nc $P/provenance.json \
+            $(PAGES) $M/index.html
 
 # $(call run,STAGE) hands a stage all prerequisites but the list of its own program; the stage knows each by its name.
 run = @$(PY) -m pipeline $1 $(filter-out $L/program_%,$^) --raw $(LINKS)/raw --out $(or $2,$@)
@@ -129,14 +140,22 @@ $P/composites.parquet: $P/samples.parquet $P/seafloor.tif $(patsubst %,$S/%.json
 $(VARIOGRAMS): $P/variogram_%.json: $P/composites.parquet $P/seafloor.tif $S/variogram.json $L/program_variogram.json
 	$(call run,variogram)
 
+$P/coregionalisation.json: $P/composites.parquet $(VARIOGRAMS) $P/seafloor.tif $S/variogram.json $L/program_coregionalisation.json
+	$(call run,coregionalisation)
+
+# Upstream of the grades: its scores choose what they are kriged with.
+$P/cross_validation.json: $P/composites.parquet $(VARIOGRAMS) $P/coregionalisation.json $P/seafloor.tif \
+                          $(patsubst %,$S/%.json,cross_validation variogram) $L/program_cross_validation.json
+	$(call run,cross_validation)
+
 $P/density.tif: $P/composites.parquet $P/variogram_density.json $P/seafloor.tif $(patsubst %,$S/%.json,grade density) $L/program_density.json
 	$(call run,density)
 
-$(GRADES): $P/grade_%.tif: $P/composites.parquet $P/variogram_%.json $P/variogram_density.json $P/density.tif $P/seafloor.tif $S/grade.json \
-                           $L/program_grade.json
+$(GRADES): $P/grade_%.tif: $P/composites.parquet $P/variogram_%.json $P/variogram_density.json $P/coregionalisation.json $P/cross_validation.json \
+                           $P/density.tif $P/seafloor.tif $S/grade.json $L/program_grade.json
 	$(call run,grade)
 
-$P/tonnage.csv: $P/composites.parquet $(VARIOGRAMS) $P/density.tif $(GRADES) $P/seafloor.tif \
+$P/tonnage.csv: $P/composites.parquet $(VARIOGRAMS) $P/coregionalisation.json $P/cross_validation.json $P/density.tif $(GRADES) $P/seafloor.tif \
                 $(patsubst %,$S/%.json,cutoffs density grade tonnage) $L/program_tonnage.json
 	$(call run,tonnage)
 
@@ -144,16 +163,16 @@ $P/block_model.nc: $P/seafloor.tif $P/density.tif $(GRADES) $L/program_block_mod
 	$(call run,block_model)
 
 # How the maps look is no part of a number's origin: a colour rebuilds maps only.
-$P/provenance.json: $P/tonnage.csv $P/samples.parquet $(patsubst %,$L/%.json,cores bathymetry) $(filter-out $S/maps.json,$(SETTINGS)) \
-                    $L/program_provenance.json
+$P/provenance.json: $P/tonnage.csv $P/cross_validation.json $P/samples.parquet $(patsubst %,$L/%.json,cores bathymetry) \
+                    $(filter-out $S/maps.json,$(SETTINGS)) $L/program_provenance.json
 	$(call run,provenance)
 
 $(PAGES): $M/grade_%.html: $P/grade_%.tif $P/density.tif $P/seafloor.tif $P/samples.parquet $P/composites.parquet $P/tonnage.csv \
                            $L/bathymetry.json $L/published.json $(patsubst %,$S/%.json,maps assessment cutoffs) $L/program_map.json
 	$(call run,map)
 
-$M/index.html: $P/tonnage.csv $P/samples.parquet $P/seafloor.tif $P/composites.parquet $(VARIOGRAMS) $(GRADES) $L/truth.json $L/published.json \
-               $(patsubst %,$S/%.json,maps assessment elements) $P/provenance.json $L/program_index.json
+$M/index.html: $P/tonnage.csv $P/samples.parquet $P/seafloor.tif $P/composites.parquet $(VARIOGRAMS) $P/cross_validation.json $(GRADES) \
+               $L/truth.json $L/published.json $(patsubst %,$S/%.json,maps assessment elements) $P/provenance.json $L/program_index.json
 	$(call run,index)
 
 endif

@@ -83,7 +83,7 @@ def run_stage(name: str, files: list[Path], out: Path, raw: Path | None) -> None
         artefact.write(out)
     for warning in getattr(artefact, "warnings", ()):
         print(f"  note: {warning}")
-    print(f"{name:<12} {out.name:<26} {perf_counter() - started:5.1f} s", flush=True)
+    print(f"{name:<17} {out.name:<22} {perf_counter() - started:5.1f} s", flush=True)
 
 
 def _arguments(module: ModuleType, files: list[Path], out: Path, raw: Path | None) -> dict[str, Any]:

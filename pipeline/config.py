@@ -165,13 +165,49 @@ class VariogramSettings(Section):
     """How the spatial model is fitted."""
 
     section = "variogram"
-    model: Literal["spherical", "exponential"] = Field("exponential", description="Shape of the correlated part")
+    model: Literal["spherical", "exponential", "cubic", "gaussian", "matern32", "matern52"] = Field(
+        "exponential", description="Shape of the correlated part"
+    )
+    fit: Literal["least_squares", "reml"] = Field(
+        "least_squares", description="Fit to the experimental variogram, or by restricted maximum likelihood of the composites"
+    )
+    semivariance: Literal["matheron", "cressie_hawkins"] = Field(
+        "matheron", description="Mean squared difference of pairs, or one that outliers move less"
+    )
     lags: int = Field(12, ge=3, le=100, description="Number of horizontal lags")
     max_lag_share: float = Field(0.5, gt=0, le=1, description="Longest lag as a share of the largest distance between cores")
     min_layer_cores: int = Field(5, ge=2, description="Layers with fewer cores share the mean and spread of their neighbours")
     min_cores: int = Field(4, ge=2, description="No variogram is fitted from fewer cores")
     min_range_spacings: float = Field(0.5, gt=0, description="Shortest horizontal range, in median station spacings")
     max_range_extents: float = Field(2.0, gt=0, description="Longest horizontal range, in largest distances between cores")
+
+
+class CrossValidationSettings(Section):
+    """How estimators are compared, and which one drives the grades."""
+
+    section = "cross_validation"
+    folds: int = Field(5, ge=2, le=1000, description="Folds of whole cores; as many as there are core positions where these are fewer")
+    min_cores: int = Field(8, ge=4, description="With fewer cores nothing is scored, and ordinary kriging drives the grades")
+    estimator: Literal["auto", "ordinary", "drift", "cokriging"] = Field(
+        "auto", description="What grades are kriged with; auto: ordinary kriging, unless another one is shown to be better"
+    )
+    drift: list[Literal["depth_m", "slope_deg"]] = Field(
+        ["depth_m"], max_length=2, description="Fields of the seafloor that the estimator drift follows; none: it is not tried"
+    )
+    min_gain_standard_errors: float = Field(
+        1.0, ge=0, le=10, description="Auto replaces ordinary kriging if the mean gain in CRPS over cores exceeds so many standard errors"
+    )
+    inverse_distance_power: float = Field(2.0, gt=0, le=10, description="Power of the inverse distance")
+
+    @model_validator(mode="after")
+    def _distinct_and_present(self) -> Self:
+        if len(set(self.drift)) != len(self.drift):
+            msg = f"drift names a field twice: {', '.join(self.drift)}"
+            raise ValueError(msg)
+        if self.estimator == "drift" and not self.drift:
+            msg = 'estimator is "drift" but drift names no field; known are depth_m, slope_deg'
+            raise ValueError(msg)
+        return self
 
 
 class GradeSettings(Section):
@@ -213,6 +249,7 @@ _SECTIONS: tuple[type[Section], ...] = (
     IntakeSettings,
     CompositeSettings,
     VariogramSettings,
+    CrossValidationSettings,
     GradeSettings,
     TonnageSettings,
     MapSettings,
@@ -234,6 +271,7 @@ class Settings(BaseModel):
     intake: IntakeSettings = IntakeSettings()
     composites: CompositeSettings = CompositeSettings()
     variogram: VariogramSettings = VariogramSettings()
+    cross_validation: CrossValidationSettings = CrossValidationSettings()
     grade: GradeSettings = GradeSettings()
     tonnage: TonnageSettings = TonnageSettings()
     maps: MapSettings = MapSettings()

@@ -7,10 +7,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline.artefacts import BathymetryFiles, Composites, CoreFiles, Density, Grade, Samples, Seafloor, Subject, Tonnage, Variogram
+from pipeline.artefacts import (
+    BathymetryFiles,
+    Composites,
+    CoreFiles,
+    CrossValidation,
+    Density,
+    Grade,
+    JointModel,
+    Samples,
+    Seafloor,
+    Subject,
+    Tonnage,
+    Variogram,
+)
 from pipeline.config import Settings, read_settings
 from pipeline.files import sha256_of
-from pipeline.stages import composites, density, grade, samples, seafloor, tonnage, variogram
+from pipeline.stages import composites, coregionalisation, cross_validation, density, grade, samples, seafloor, tonnage, variogram
 
 
 @dataclass(frozen=True)
@@ -22,6 +35,8 @@ class Assessment:
     seafloor: Seafloor
     composites: Composites
     variograms: list[Variogram]
+    joint: JointModel
+    cross_validation: CrossValidation
     density: Density
     grades: list[Grade]
     tonnage: Tonnage
@@ -54,10 +69,14 @@ def assess(raw: Path) -> Assessment:
     layered = composites.run(accepted, floor, settings.region, settings.composites, settings.density, settings.elements)
     subjects = [*settings.elements.assessed, "density"]
     variograms = [variogram.run(layered, floor, Subject(subject), settings.variogram) for subject in subjects]
+    joint = coregionalisation.run(layered, variograms, floor, settings.variogram)
+    compared = cross_validation.run(layered, variograms, joint, floor, settings.cross_validation, settings.variogram)
     mud = density.run(layered, variograms[-1], floor, settings.grade, settings.density)
-    grades = [grade.run(layered, [model, variograms[-1]], mud, floor, settings.grade) for model in variograms[:-1]]
-    table = tonnage.run(layered, variograms, grades, mud, floor, settings.cutoffs, settings.tonnage, settings.grade, settings.density)
-    return Assessment(settings, accepted, floor, layered, variograms, mud, grades, table)
+    grades = [grade.run(layered, [model, variograms[-1]], joint, compared, mud, floor, settings.grade) for model in variograms[:-1]]
+    table = tonnage.run(
+        layered, variograms, joint, compared, grades, mud, floor, settings.cutoffs, settings.tonnage, settings.grade, settings.density
+    )
+    return Assessment(settings, accepted, floor, layered, variograms, joint, compared, mud, grades, table)
 
 
 def with_settings(text: str, **changes: str) -> str:

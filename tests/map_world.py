@@ -12,10 +12,14 @@ import rasterio
 from affine import Affine
 
 from pipeline.artefacts import (
+    ORDINARY,
     TONNAGE_COLUMNS,
     BathymetryFiles,
+    Comparison,
     Composites,
+    CrossValidation,
     Density,
+    Estimator,
     Grade,
     Marks,
     Page,
@@ -53,6 +57,7 @@ class World:
     tonnage: Tonnage
     title: str = "Test region"
     island: bool = True
+    verdict: str = "kept"
 
     @property
     def grid(self) -> Grid:
@@ -87,6 +92,7 @@ class World:
             self.seafloor,
             self.composites,
             [],
+            _compared(self.grade.element, self.samples.marks, self.verdict),
             self._listed(TruthFiles),
             self._listed(PublishedFiles),
             Provenance({"numbers": [1, 2]}),
@@ -113,9 +119,8 @@ def world(
     mean_ppm[-2:, :3] = np.nan
     layer_ppm = mean_ppm + np.array([-20.0, 0.0, 20.0])[:, None, None]
     sd_ppm = np.where(np.isfinite(mean_ppm), 5.0 + easting_m / 1e4, np.nan)
-    grade = Grade(
-        element, grid, layers, mean_ppm, sd_ppm, layer_ppm, np.stack([sd_ppm * 2, sd_ppm + northing_m / 1e4, sd_ppm * 3]), np.ones(grid.shape), marks
-    )
+    layer_sd_ppm = np.stack([sd_ppm * 2, sd_ppm + northing_m / 1e4, sd_ppm * 3])
+    grade = Grade(element, grid, layers, mean_ppm, sd_ppm, layer_ppm, layer_sd_ppm, np.ones(grid.shape), marks, "ordinary")
     density = Density(grid, layers, *(np.full(shape, 0.5) for shape in (grid.shape, grid.shape, layer_ppm.shape, layer_ppm.shape)), "measured", marks)
     share = region_share(grid, REGION)
     seafloor = Seafloor(grid, layers, 5500 + easting_m / 100, np.ones(grid.shape), share, "bathymetry/slope.tif (11,000 m)", 11_000.0)
@@ -131,6 +136,20 @@ def world(
         title,
         island,
     )
+
+
+def _compared(element: str, marks: Marks, verdict: str) -> CrossValidation:
+    """Ordinary kriging beside a drift, with any verdict; nothing scored where that is the verdict."""
+    keys = ("rmse_g_m3", "mae_g_m3", "bias_g_m3", "crps_g_m3", "msdr", "skill")
+    names = () if verdict == "unscored" else ("ordinary", "drift", "nearest_neighbour", "declustered_mean")
+    scores = {
+        name: dict(zip(keys, (10 + step, 8 + step, -step, 6 + step, 1.1, 0.1 - step / 10), strict=True)) for step, name in enumerate(names, start=1)
+    }
+    gains = {"drift": {"mean_g_m3": -0.4567, "standard_error_g_m3": 0.58}} if names else {}
+    estimator = Estimator("drift", ("depth_m",)) if verdict in ("replaced", "named") else ORDINARY
+    part = Comparison(estimator, verdict, "a reason", 25, 227, 220, scores, {"cokriging": "one variable"}, gains, {})
+    settings = {"drift": ["depth_m"], "min_gain_standard_errors": 1.0}
+    return CrossValidation({element: part}, [["A-1"], ["B-2"]] if names else [], settings, marks)
 
 
 def _raw(raw: Path) -> Path:

@@ -19,10 +19,11 @@ SETTINGS = "[region]\nwest_deg = 153.0\neast_deg = 153.4\nsouth_deg = 22.0\nnort
 CLEAN = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS", "LINKS"))}
 
 VARIOGRAMS = {"variogram_dy.json", "variogram_gd.json", "variogram_density.json"}
+COMPARED = {"coregionalisation.json", "cross_validation.json"}
 GRADES = {"grade_dy.tif", "grade_gd.tif"}
 MAPS = {"grade_dy.html", "grade_gd.html", "index.html"}
 SUMMARIES = {"tonnage.csv", "block_model.nc", "provenance.json"}
-FROM_COMPOSITES = {"composites.parquet", "density.tif"} | VARIOGRAMS | GRADES | SUMMARIES | MAPS
+FROM_COMPOSITES = {"composites.parquet", "density.tif"} | VARIOGRAMS | COMPARED | GRADES | SUMMARIES | MAPS
 FROM_CORES = {"samples.parquet", "rejected.csv"} | FROM_COMPOSITES
 EVERYTHING = {"seafloor.tif"} | FROM_CORES
 
@@ -92,6 +93,7 @@ def test_a_touched_core_rebuilds_nothing(assessment):
     [
         ("maps", 'colour_map = "lipari"', MAPS),
         ("cutoffs", "dy_ppm = [0, 50]", {"tonnage.csv", "provenance.json"} | MAPS),
+        ("cross_validation", "folds = 4", {"cross_validation.json"} | GRADES | SUMMARIES | MAPS),
         ("variogram", "", set()),
     ],
 )

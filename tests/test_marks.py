@@ -36,8 +36,10 @@ def made(request, plant, tmp_path_factory):
         "density.tif": result.density,
         "tonnage.csv": result.tonnage,
         "block_model.nc": block_model.run(result.seafloor, result.density, result.grades),
-        "provenance.json": provenance.run(result.tonnage, result.samples, cores, bathymetry, sections),
+        "provenance.json": provenance.run(result.tonnage, result.cross_validation, result.samples, cores, bathymetry, sections),
         **{f"variogram_{variogram.subject}.json": variogram for variogram in result.variograms},
+        "coregionalisation.json": result.joint,
+        "cross_validation.json": result.cross_validation,
         **{f"grade_{grade.element}.tif": grade for grade in result.grades},
     }
     for name, product in products.items():
@@ -63,7 +65,7 @@ def test_mark_reaches_rasters_and_block_model(made):
 
 def test_mark_reaches_models_and_provenance(made):
     kind, folder = made
-    for name in ("variogram_dy.json", "variogram_density.json", "provenance.json"):
+    for name in ("variogram_dy.json", "variogram_density.json", "coregionalisation.json", "cross_validation.json", "provenance.json"):
         assert f'"data_kind": "{kind}"' in (folder / name).read_text(encoding="utf-8")
 
 

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import numpy as np
@@ -210,6 +211,46 @@ def test_truth_is_compared_only_while_samples_are_synthetic(tmp_path):
         assert ("Check against the known deposit" in result.html) is compared
         assert len(result.warnings) == compared
         assert not compared or "Dy truth 123,000 t is inside" in result.warnings[0]
+
+
+@pytest.mark.parametrize(
+    ("verdict", "english", "japanese"),
+    [
+        (
+            "kept",
+            "It gives way to one whose mean saving in CRPS over cores exceeds 1 × its standard error",
+            "通常型クリギングを用います。CRPS の平均改善量が",
+        ),
+        ("replaced", "Kriging with drift on water depth is used in place of", "替えて水深による外部ドリフト付きクリギングを用います"),
+        ("named", "Kriging with drift on water depth is used because the settings name it", "設定での指定により"),
+        ("unscored", "Nothing could be scored", "採点できませんでした"),
+    ],
+)
+def test_start_page_tells_which_estimator_is_used_and_why(tmp_path, verdict, english, japanese):
+    html = replace(world(tmp_path), verdict=verdict).index_page().html
+    assert english in html
+    assert japanese in html
+    if verdict in ("kept", "replaced"):
+        assert "kriging with drift on water depth −0.46 ± 0.58 g/m³" in html
+    assert ('id="estimators-dy"' in html) is (verdict != "unscored")
+
+
+def test_scores_are_sorted_by_crps_and_the_used_row_is_marked(tmp_path):
+    html = world(tmp_path).index_page().html
+    rows = re.findall(r"<tr[^>]*>.*?</tr>", html[html.index('id="estimators-dy"') :], re.DOTALL)[1:5]
+    names = ["Ordinary kriging", "Kriging with drift", "Nearest neighbour", "Declustered mean"]
+    assert all(name in row for name, row in zip(names, rows, strict=True))
+    assert ["used" in row for row in rows] == [True, False, False, False]
+    assert "<td>11.0</td><td>9.00</td><td>−1.0</td><td>7.00</td><td>1.10</td><td>0.0 %</td>" in rows[0]
+    assert "−10.0 %" in rows[1]
+
+
+@pytest.mark.parametrize(("estimator", "said"), [("ordinary", "kriging_ordinary"), ("drift", "kriging_drift"), ("cokriging", "kriging_cokriging")])
+def test_map_says_what_its_grades_are_kriged_with(tmp_path, estimator, said):
+    here = world(tmp_path)
+    html = replace(here, grade=replace(here.grade, estimator=estimator)).map_page().html
+    assert ["about_method", {"kriging": said}] in json.loads(re.search(r'id="map-data">(.*?)</script>', html)[1])["about"]
+    assert said in json.loads(re.search(r'id="words">(.*?)</script>', html)[1])
 
 
 def test_an_unknown_element_is_shown_by_its_symbol(tmp_path):

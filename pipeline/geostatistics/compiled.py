@@ -11,6 +11,9 @@ import os
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
+
+import numba
 
 _PACKAGE = Path(__file__).parent
 
@@ -47,11 +50,11 @@ def _parents() -> Iterable[Path]:
 
 
 def _keep() -> bool:
-    import numba
-
-    if not numba.config.CACHE_DIR:
-        numba.config.CACHE_DIR = str(kernel_folder(_parents()) or "")
-    return bool(numba.config.CACHE_DIR)
+    """Name the folder to numba, unless someone has named one."""
+    config: Any = numba.config
+    if not config.CACHE_DIR:
+        config.CACHE_DIR = str(kernel_folder(_parents()) or "")
+    return bool(config.CACHE_DIR)
 
 
 CACHE = _keep()

@@ -2,20 +2,24 @@
 
 Layers of a draped deposit differ in mean and spread. Values are divided by the spread of their layer and kriged in three dimensions with one unknown
 mean per layer (or pool of thin layers), so that the uncertainty of those means is part of every variance. This is ordinary kriging on residuals from
-per-layer means: subtracting any constant per layer first changes nothing.
+per-layer means: subtracting any constant per layer first changes nothing. An external drift and further variables (cokriging) may be added.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 import numpy as np
+from scipy.linalg import block_diag
 
-from pipeline.geostatistics.covariance import CovarianceModel, block_nodes, block_variance, column_covariance
+from pipeline.geostatistics.coregionalisation import Coregionalisation
+from pipeline.geostatistics.covariance import POINT, CovarianceModel, block_nodes, block_variance, column_covariance, covariance_table
 from pipeline.geostatistics.kriging import Estimate, Kriging
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     Array = NDArray[np.float64]
@@ -92,8 +96,48 @@ def layer_statistics(values: Array, layer: Integers, weights: Array, layers: int
     return LayerStatistics(mean, np.sqrt(smooth), pool)
 
 
+@dataclass(frozen=True)
+class LayeredVariable:
+    """Composites of one variable, and the layer statistics by which they are standardised.
+
+    Parameters
+    ----------
+    positions_m : (n, 3) array
+        Easting, northing and depth of the composites' centres in metres.
+    values : (n,) array
+    layer : (n,) int array
+    statistics : LayerStatistics
+    """
+
+    positions_m: Array
+    values: Array
+    layer: Integers
+    statistics: LayerStatistics
+
+    @property
+    def residuals(self) -> Array:
+        """(n,) values less the mean of their layer, over its spread."""
+        residuals: Array = (self.values - self.statistics.mean[self.layer]) / self.statistics.sd[self.layer]
+        return residuals
+
+    @property
+    def means(self) -> Array:
+        """(n, pools) drift of the residuals: each pool has an unknown mean on the scale of the values."""
+        pools = np.unique(self.statistics.pool[self.statistics.pool >= 0])
+        means: Array = (self.statistics.pool[self.layer][:, None] == pools[None, :]) / self.statistics.sd[self.layer][:, None]
+        return means
+
+
 class LayeredKriging:
-    """Kriging of a layered field from composites, on a regular grid of blocks.
+    r"""Kriging of a layered field from composites, on a regular grid of blocks.
+
+    With :math:`m_l, \sigma_l` the mean and spread of layer :math:`l`, :math:`e` of unit scale and the covariance of the model, and
+    :math:`q_k` the external drifts,
+
+    .. math:: x = m_l + \delta_l + \sigma_l\Big(\sum_k \beta_k\,q_k + e\Big)
+
+    The :math:`\delta_l` (one for each pool) and :math:`\beta_k` are unknown. A drift has one coefficient for all layers: it acts on standardised
+    residuals, so that its effect on a layer is in proportion to the spread of that layer.
 
     Parameters
     ----------
@@ -102,8 +146,8 @@ class LayeredKriging:
     values : (n,) array
     layer : (n,) int array
     statistics : LayerStatistics
-    model : CovarianceModel
-        Of the standardised residuals.
+    model : CovarianceModel or Coregionalisation
+        Of the standardised residuals. The first variable of a coregionalisation is the one estimated.
     tops_m, layer_m
         Layers, metres below the seafloor.
     block_m : float
@@ -111,6 +155,19 @@ class LayeredKriging:
     nodes : int
         Gauss-Legendre nodes along each horizontal side of a block. Composites and blocks share their vertical support, one layer, so that one node is
         enough vertically.
+    drift : (n, drifts) array, optional
+        External drift at the composites, in any unit: it is shifted and scaled here. A drift that is the same at all of them adds nothing and is
+        left out.
+    others : sequence of LayeredVariable
+        The other variables of the coregionalisation, in its order; they need not be known where the first one is (cokriging; each with unknown means
+        of its own).
+
+    Raises
+    ------
+    TooFewSamples
+        The data do not determine the drift, or the system is singular: for instance two variables that vary as one.
+    ValueError
+        The model is of another number of variables, or depends on the direction of a horizontal lag.
     """
 
     def __init__(
@@ -119,42 +176,64 @@ class LayeredKriging:
         values: Array,
         layer: Integers,
         statistics: LayerStatistics,
-        model: CovarianceModel,
+        model: CovarianceModel | Coregionalisation,
         tops_m: Array,
         layer_m: float,
         block_m: float,
         nodes: int,
+        *,
+        drift: Array | None = None,
+        others: Sequence[LayeredVariable] = (),
     ) -> None:
-        positions_m, values, layer, copies = _merged(positions_m, values, layer)
-        if model.sill == 0:
+        if 1 + len(others) != (model.variables if isinstance(model, Coregionalisation) else 1):
+            msg = f"the data are of {1 + len(others)} variables, the model is of another number"
+            raise ValueError(msg)
+        given = _at_shared_positions([LayeredVariable(positions_m, values, layer, statistics), *others])
+        external = np.zeros((len(values), 0)) if drift is None else np.asarray(drift, dtype=np.float64)
+        merged = [_merged(part, external if number == 0 else np.zeros((len(part.values), 0))) for number, part in enumerate(given)]
+        if isinstance(model, CovarianceModel) and model.sill == 0:
             # All values are equal: a nugget of no size keeps the system solvable, estimates are the means and variances vanish.
             model = CovarianceModel(_NO_VARIANCE, ())
-        self.statistics, self.model = statistics, model
+        self.model = model if isinstance(model, CovarianceModel) else model.marginal(0)
+        self.statistics = statistics
         self.depths_m, self.block_m = tops_m + layer_m / 2, block_m
         self.layers = np.flatnonzero(statistics.pool >= 0)
         self._pools, self._drift_of_layer = np.unique(statistics.pool[self.layers], return_inverse=True)
         self._offsets_m, self._node_weights = block_nodes((block_m, block_m, 0.0), (nodes, nodes, 1))
-        self._block_variance = block_variance(model, self._offsets_m, self._node_weights)
+        self._block_variance = block_variance(self.model, self._offsets_m, self._node_weights)
         self._sd = statistics.sd[self.layers]
         self._offset = statistics.mean[self.layers]
-        self._residuals = (values - statistics.mean[layer]) / statistics.sd[layer]
-        self._cores_m, core_of_datum = np.unique(positions_m[:, :2], axis=0, return_inverse=True)
-        self._core_of_datum = np.asarray(core_of_datum).ravel()
-        apart_m = np.asarray(np.abs(self.depths_m[self.layers][:, None] - positions_m[None, :, 2]).round(6), dtype=np.float64)
-        lags_m, lag_of = np.unique(apart_m, return_inverse=True)
-        self._lags_m = np.asarray(lags_m, dtype=np.float64)
-        self._lag_of = np.asarray(lag_of).reshape(apart_m.shape)
-        drift = (statistics.pool[layer][:, None] == self._pools[None, :]) / statistics.sd[layer][:, None]
-        # The nugget of an average of coincident composites is smaller: the rest is taken back as a negative error.
-        self._system = Kriging(positions_m, model, drift, model.nugget * (1 / copies - 1))
+        external = merged[0].drift
+        self._drift_middle, spread = external.mean(axis=0), external.std(axis=0)
+        self._drift_varies = spread > 1e-12 * np.abs(self._drift_middle)
+        self._drift_spread = np.where(self._drift_varies, spread, 1.0)
+        self._residuals = np.concatenate([part.variable.residuals for part in merged])
+        self._sills = [self.model.kernel().sills[:, 0, 0]] if isinstance(model, CovarianceModel) else list(model.sills[:, 0].T)
+        self._tables = [_Table.of(part.variable.positions_m, self.depths_m[self.layers]) for part in merged]
+        self._variable = np.repeat(np.arange(len(merged)), [len(part.copies) for part in merged])
+        copies = np.concatenate([part.copies for part in merged])
+        data_m = np.concatenate([part.variable.positions_m for part in merged])
+        means = block_diag(*(part.variable.means for part in merged))
+        scaled = np.zeros((len(copies), int(self._drift_varies.sum())))
+        scaled[: len(external)] = self._scaled(external)
+        columns = np.hstack([means, scaled])
+        self._other_means = means.shape[1] - self._pools.size
+        if isinstance(model, CovarianceModel):
+            # The nugget of an average of coincident composites is smaller: the rest is taken back as a negative error.
+            self._system = Kriging(data_m, model, columns, model.nugget * (1 / copies - 1))
+        else:
+            replicated, number = _replicated(model, self._variable, copies)
+            self._system = Kriging(data_m, replicated, columns, variable=number)
 
-    def columns(self, easting_m: Array, northing_m: Array) -> tuple[Estimate, Estimate]:
+    def columns(self, easting_m: Array, northing_m: Array, drift: Array | None = None) -> tuple[Estimate, Estimate]:
         """Krige every block of the given columns, and the sum over their layers.
 
         Parameters
         ----------
         easting_m, northing_m : (columns,) arrays
             Centres in metres.
+        drift : (columns, drifts) array, optional
+            External drift, finite; needed where the data have one.
 
         Returns
         -------
@@ -168,19 +247,50 @@ class LayeredKriging:
         sum_value, sum_variance, sum_slope = (np.empty(count) for _ in range(3))
         data = len(self._system.positions_m)
         column_variance = self._column_variance()
+        means, external = self._means(), self._scaled(self._external(count, drift))
         for tile in self._tiles(count):
             covariance = self._block_covariance(easting_m[tile], northing_m[tile])
             n = len(covariance)
-            drift = np.tile(self._drift(), (n, 1))
-            blocks = self._system.estimate(self._residuals, covariance.reshape(-1, data), drift, self._block_variance)
+            block_drift = np.hstack([np.tile(means, (n, 1)), np.repeat(external[tile], self.layers.size, axis=0)])
+            blocks = self._system.estimate(self._residuals, covariance.reshape(-1, data), block_drift, self._block_variance)
             value[tile] = blocks.value.reshape(n, -1) * self._sd + self._offset
             variance[tile] = blocks.variance.reshape(n, -1) * self._sd**2
             slope[tile] = blocks.slope_of_regression.reshape(n, -1)
             summed = np.tensordot(covariance, self._sd, axes=(1, 0))
-            sums = self._system.estimate(self._residuals, summed, np.tile(self._sd @ self._drift(), (n, 1)), column_variance)
+            sum_drift = np.hstack([np.tile(self._sd @ means, (n, 1)), self._sd.sum() * external[tile]])
+            sums = self._system.estimate(self._residuals, summed, sum_drift, column_variance)
             sum_value[tile] = sums.value + self._offset.sum()
             sum_variance[tile], sum_slope[tile] = sums.variance, sums.slope_of_regression
         return Estimate(value, variance, slope), Estimate(sum_value, sum_variance, sum_slope)
+
+    def composites(self, positions_m: Array, layer: Integers, drift: Array | None = None) -> Estimate:
+        """Krige composites of other cores: what a new core would measure, its nugget included, also where a core stands already.
+
+        Parameters
+        ----------
+        positions_m : (n, 3) array
+        layer : (n,) int array
+        drift : (n, drifts) array, optional
+            As in :meth:`columns`.
+
+        Returns
+        -------
+        Estimate
+            NaN in layers that are not estimated.
+        """
+        estimate = Estimate(*(np.full(len(layer), np.nan) for _ in range(3)))
+        known = np.isin(layer, self.layers)
+        if not known.any():
+            return estimate
+        at = np.searchsorted(self.layers, layer[known])
+        target_drift = np.hstack([self._means()[at], self._scaled(self._external(len(layer), drift))[known]])
+        sills = np.stack(self._sills, axis=1)[:, self._variable]
+        covariance = covariance_table(self.model.kernel(), sills, positions_m[known], self._system.positions_m, *POINT)
+        found = self._system.estimate(self._residuals, covariance, target_drift, self.model.sill)
+        estimate.value[known] = found.value * self._sd[at] + self._offset[at]
+        estimate.variance[known] = found.variance * self._sd[at] ** 2
+        estimate.slope_of_regression[known] = found.slope_of_regression
+        return estimate
 
     def sum_covariance(self, easting_m: Array, northing_m: Array) -> Array:
         """Covariance of the sums over the layers with the data, (columns, data), in units of value; feeds :meth:`total`."""
@@ -188,7 +298,7 @@ class LayeredKriging:
         parts = [np.tensordot(self._block_covariance(easting_m[tile], northing_m[tile]), self._sd, axes=(1, 0)) for tile in tiles]
         return np.concatenate(parts) if parts else np.empty((0, len(self._system.positions_m)))
 
-    def total(self, share: Array, sum_covariance: Array) -> tuple[float, float]:
+    def total(self, share: Array, sum_covariance: Array, drift: Array | None = None) -> tuple[float, float]:
         r"""Krige the sum over a region: :math:`\sum_{cells} w \sum_{layers} z`, and its variance with all covariances.
 
         Parameters
@@ -197,6 +307,8 @@ class LayeredKriging:
             Weight of each column of blocks, 0 outside the region.
         sum_covariance : (columns, data) array
             From :meth:`sum_covariance`, one row per cell with a weight above 0, in row-major order.
+        drift : (columns, drifts) array, optional
+            As in :meth:`columns`, one row per cell with a weight above 0.
 
         Returns
         -------
@@ -205,26 +317,42 @@ class LayeredKriging:
         """
         weights = share[share > 0]
         covariance = (weights @ sum_covariance)[None, :]
-        drift = weights.sum() * (self._sd @ self._drift())[None, :]
-        total = self._system.estimate(self._residuals, covariance, drift, self._total_variance(share))
+        external = self._sd.sum() * (weights @ self._scaled(self._external(weights.size, drift)))
+        total_drift = np.concatenate([weights.sum() * (self._sd @ self._means()), external])[None, :]
+        total = self._system.estimate(self._residuals, covariance, total_drift, self._total_variance(share))
         return float(total.value[0] + weights.sum() * self._offset.sum()), float(total.variance[0])
 
     def _tiles(self, count: int) -> list[slice]:
         """Runs of columns small enough that memory does not grow with the grid."""
-        step = max(1, _TILE_BLOCKS // self.layers.size)
+        step = max(1, _TILE_BLOCKS // (self.layers.size * len(self._tables)))
         return [slice(start, start + step) for start in range(0, count, step)]
 
     def _block_covariance(self, easting_m: Array, northing_m: Array) -> Array:
         """(columns, layers estimated, data) covariance of blocks with data, without nugget."""
         centres_m = np.column_stack([easting_m, northing_m])
-        table = column_covariance(self.model, centres_m, self._cores_m, self._lags_m, self._offsets_m[:, :2], self._node_weights)
-        covariance: Array = table[:, self._lag_of, self._core_of_datum[None, :]]
-        return covariance
+        parts = []
+        for sills, data in zip(self._sills, self._tables, strict=True):
+            table = column_covariance(self.model, centres_m, data.cores_m, data.lags_m, self._offsets_m[:, :2], self._node_weights, sills)
+            parts.append(table[:, data.lag_of, data.core_of[None, :]])
+        return np.concatenate(parts, axis=2) if len(parts) > 1 else parts[0]
 
-    def _drift(self) -> Array:
-        """(layers, pools) drift of standardised blocks."""
-        drift: Array = (self._drift_of_layer[:, None] == np.arange(self._pools.size)[None, :]) / self._sd[:, None]
-        return drift
+    def _means(self) -> Array:
+        """(layers, pools of all variables) drift of standardised blocks, without external drift."""
+        own = (self._drift_of_layer[:, None] == np.arange(self._pools.size)[None, :]) / self._sd[:, None]
+        return np.hstack([own, np.zeros((len(own), self._other_means))])
+
+    def _external(self, count: int, drift: Array | None) -> Array:
+        """External drift of so many targets, after a check that it is the data's."""
+        given = np.zeros((count, 0)) if drift is None else np.asarray(drift, dtype=np.float64)
+        if given.shape != (count, self._drift_middle.size):
+            msg = f"the data have {self._drift_middle.size} drifts; {count} targets need as many columns, got {given.shape}"
+            raise ValueError(msg)
+        return given
+
+    def _scaled(self, external: Array) -> Array:
+        """Drifts that vary over the data, shifted and scaled alike at data and targets, so that a solve keeps its digits."""
+        scaled: Array = ((external - self._drift_middle) / self._drift_spread)[:, self._drift_varies]
+        return scaled
 
     def _column_variance(self) -> float:
         """Prior variance of the sum over the layers of one column of blocks."""
@@ -258,10 +386,61 @@ class LayeredKriging:
         return float(self._sd @ by_step[np.asarray(step_of).reshape(depths_m.size, depths_m.size)] @ self._sd)
 
 
-def _merged(positions_m: Array, values: Array, layer: Integers) -> tuple[Array, Array, Integers, Array]:
+class _Table(NamedTuple):
+    """Where the data of one variable lie among columns of blocks: distinct cores, distinct vertical lags, and which of them belong to a datum."""
+
+    cores_m: Array
+    lags_m: Array
+    lag_of: Integers
+    core_of: Integers
+
+    @classmethod
+    def of(cls, positions_m: Array, depths_m: Array) -> Self:
+        """Table of the data at these positions for blocks at these depths."""
+        cores_m, core_of = np.unique(positions_m[:, :2], axis=0, return_inverse=True)
+        apart_m = np.asarray(np.abs(depths_m[:, None] - positions_m[None, :, 2]).round(6), dtype=np.float64)
+        lags_m, lag_of = np.unique(apart_m, return_inverse=True)
+        return cls(cores_m, np.asarray(lags_m, dtype=np.float64), np.asarray(lag_of).reshape(apart_m.shape), np.asarray(core_of).ravel())
+
+
+def _at_shared_positions(variables: list[LayeredVariable]) -> list[LayeredVariable]:
+    """Positions that are equal to the millimetre become equal to the bit: there variables share their nugget."""
+    if len(variables) == 1:
+        return variables
+    positions_m = np.concatenate([part.positions_m for part in variables])
+    order = np.lexsort(positions_m.T[::-1])
+    _, first, index = np.unique(np.round(positions_m[order], 3), axis=0, return_index=True, return_inverse=True)
+    positions_m[order] = positions_m[order][first][np.asarray(index).ravel()]
+    ends = np.cumsum([len(part.values) for part in variables])
+    return [replace(part, positions_m=positions_m[end - len(part.values) : end]) for part, end in zip(variables, ends, strict=True)]
+
+
+class _Merged(NamedTuple):
+    """One variable without coincident composites: how many each datum stands for, and its external drift."""
+
+    variable: LayeredVariable
+    copies: Array
+    drift: Array
+
+
+def _merged(variable: LayeredVariable, drift: Array) -> _Merged:
     """Average composites that share position and layer (replicate cores) and count them; sorted by position, so order never matters."""
+    positions_m, values = variable.positions_m, variable.values
     order = np.lexsort((values, positions_m[:, 2], positions_m[:, 1], positions_m[:, 0]))
-    positions_m, values, layer = positions_m[order], values[order], layer[order]
+    positions_m, values, layer = positions_m[order], values[order], variable.layer[order]
     _, first, index, copies = np.unique(np.round(positions_m, 3), axis=0, return_index=True, return_inverse=True, return_counts=True)
     sums = np.bincount(np.asarray(index).ravel(), weights=values)
-    return positions_m[first], sums / copies, layer[first], copies.astype(float)
+    merged = replace(variable, positions_m=positions_m[first], values=sums / copies, layer=layer[first])
+    return _Merged(merged, copies.astype(float), drift[order][first])
+
+
+def _replicated(model: Coregionalisation, variable: Integers, copies: Array) -> tuple[Coregionalisation, Integers]:
+    """Model in which averages of n composites are variables of their own, with a smaller nugget, and the number of each datum's variable.
+
+    The nugget between an average of n composites of one variable and one of n' of another is that of single ones over the larger number: the cores
+    with the rarer variable carry the other too.
+    """
+    kinds, number = np.unique(np.column_stack([variable, copies.astype(np.int64)]), axis=0, return_inverse=True)
+    of, times = kinds[:, 0], kinds[:, 1]
+    nugget = model.nugget[np.ix_(of, of)] / np.maximum.outer(times, times)
+    return replace(model, nugget=nugget, sills=model.sills[:, of][:, :, of]), np.asarray(number, dtype=np.int64).ravel()

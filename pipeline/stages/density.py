@@ -20,7 +20,7 @@ def run(composites: Composites, variogram: Variogram, seafloor: Seafloor, settin
         value[:, cells], sd[:, cells] = prior.dry_bulk_density_t_m3, prior.mean_sd_t_m3
         column[cells], column_sd[cells] = prior.dry_bulk_density_t_m3, prior.mean_sd_t_m3
         return Density(grid, layers, column, column_sd, value, sd, composites.density_source, composites.marks)
-    kriging = kriging_of(composites, variogram, grid, layers, settings.block_nodes)
+    kriging = kriging_of(composites, variogram, seafloor, settings.block_nodes)
     easting_m, northing_m = (axis[cells] for axis in grid.centres_m())
     blocks, sums = kriging.columns(easting_m, northing_m)
     for index, layer in enumerate(kriging.layers):

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pipeline.artefacts import DENSITY, Composites, Density, Grade, Seafloor, Variogram
+from pipeline.artefacts import DENSITY, Composites, CrossValidation, Density, Grade, JointModel, Seafloor, Variogram
 from pipeline.config import GradeSettings
-from pipeline.field import correlation, estimated_cells, kriging_of, variogram_of
+from pipeline.field import cell_drift, correlation, estimated_cells, kriging_of, variogram_of
 from pipeline.grid import require_same_grid
 
 if TYPE_CHECKING:
@@ -21,17 +21,29 @@ if TYPE_CHECKING:
     Array = NDArray[np.float64]
 
 
-def run(composites: Composites, variograms: list[Variogram], density: Density, seafloor: Seafloor, settings: GradeSettings) -> Grade:
-    """Estimate grade and its standard deviation in every block, and the mass-weighted mean over the interval."""
+def run(
+    composites: Composites,
+    variograms: list[Variogram],
+    joint: JointModel,
+    cross_validation: CrossValidation,
+    density: Density,
+    seafloor: Seafloor,
+    settings: GradeSettings,
+) -> Grade:
+    """Estimate grade and its standard deviation in every block, and the mass-weighted mean over the interval.
+
+    Accumulation is kriged with the estimator that cross-validation chose; density by ordinary kriging.
+    """
     grid, layers = require_same_grid(seafloor.grid, density.grid), seafloor.layers
     variogram = next(variogram for variogram in variograms if variogram.subject != DENSITY)
     density_variogram = variogram_of(variograms, DENSITY)
     # ASSUME: the errors of accumulation and density at a block correlate as their residuals do in the composites (intrinsic correlation).
     r = 0.0 if density_variogram.model is None else correlation(composites, grid, variogram, density_variogram)
-    cells = estimated_cells(composites, seafloor, settings.max_distance_spacings)
+    estimator = cross_validation.estimator(variogram.subject)
+    cells = estimated_cells(composites, seafloor, settings.max_distance_spacings, estimator.drift)
     easting_m, northing_m = (axis[cells] for axis in grid.centres_m())
-    kriging = kriging_of(composites, variogram, grid, layers, settings.block_nodes)
-    blocks, sums = kriging.columns(easting_m, northing_m)
+    kriging = kriging_of(composites, variogram, seafloor, settings.block_nodes, estimator, joint)
+    blocks, sums = kriging.columns(easting_m, northing_m, cell_drift(seafloor, estimator.drift, cells))
     estimated = kriging.layers
     layer_ppm, layer_sd_ppm = (np.full((layers.count, *grid.shape), np.nan) for _ in range(2))
     mean_ppm, sd_ppm, slope = (np.full(grid.shape, np.nan) for _ in range(3))
@@ -46,7 +58,7 @@ def run(composites: Composites, variograms: list[Variogram], density: Density, s
     mass_variance = (density.column_sd_t_m3[cells] * estimated.size) ** 2 if known_density else np.zeros_like(mass)
     mean_ppm[cells], sd_ppm[cells] = _ratio(sums.value, sums.variance, mass, mass_variance, r)
     slope[cells] = sums.slope_of_regression
-    return Grade(variogram.subject, grid, layers, mean_ppm, sd_ppm, layer_ppm, layer_sd_ppm, slope, composites.marks)
+    return Grade(variogram.subject, grid, layers, mean_ppm, sd_ppm, layer_ppm, layer_sd_ppm, slope, composites.marks, estimator.name)
 
 
 def _ratio(metal: Array, metal_variance: Array, mass: Array, mass_variance: Array, r: float) -> tuple[Array, Array]:

@@ -8,10 +8,25 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.artefacts import DENSITY, Composites, Grade, Page, Provenance, PublishedFiles, Samples, Seafloor, Tonnage, TruthFiles, Variogram
+from pipeline.artefacts import (
+    DENSITY,
+    Comparison,
+    Composites,
+    CrossValidation,
+    Estimator,
+    Grade,
+    Page,
+    Provenance,
+    PublishedFiles,
+    Samples,
+    Seafloor,
+    Tonnage,
+    TruthFiles,
+    Variogram,
+)
 from pipeline.config import AssessmentSettings, ElementSettings, MapSettings
 from pipeline.units import KM2_PER_M2, oxide_name
-from pipeline.web.texts import INDEX, element_name, left_out, not_measured, subscripted, symbol_of
+from pipeline.web.texts import INDEX, Text, element_name, left_out, not_measured, subscripted, symbol_of
 
 Row = dict[str, float]
 Totals = dict[tuple[str, str, str], Row]
@@ -19,6 +34,7 @@ Totals = dict[tuple[str, str, str], Row]
 _FIGURES = ("area_km2", "dry_mud_t", "grade_ppm", "metal_t", "oxide_t")
 _STATISTICS = ("mean", "p05", "p10", "p50", "p90", "p95")
 _PUBLISHED = ("takaya_2018_area", "takaya_2018_rey_mean", "takaya_2018_reo_total", "takaya_2018_best_square_reo", "takaya_2018_sites")
+_SCORES = ("rmse_g_m3", "mae_g_m3", "bias_g_m3", "crps_g_m3", "msdr", "skill")
 _SAME_AREA = 0.005  # larger differences between the areas of truth and estimate are told
 
 
@@ -29,6 +45,7 @@ def run(
     seafloor: Seafloor,
     composites: Composites,
     variograms: list[Variogram],
+    cross_validation: CrossValidation,
     truth: TruthFiles,
     published: PublishedFiles,
     provenance: Provenance,
@@ -71,6 +88,8 @@ def run(
         "tables": _tables(totals, elements),
         "coarse": rounded(seafloor.source_resolution_m / 1000, 2) if coarse else "",
         "truth": checks,
+        "folds": f"{len(cross_validation.folds)}" if cross_validation.folds else "",
+        "estimators": [_estimators(element, cross_validation) for element in elements.assessed],
         "models": [_model(variogram) for variogram in sorted(variograms, key=lambda v: (v.subject == DENSITY, v.subject))],
         **_published(published),
         "numbers": f"{len(provenance.content.get('numbers', [])):,}",
@@ -221,6 +240,64 @@ def _line(check: dict[str, Any]) -> str:
         f"{symbol_of(check['element'])} truth {check['truth']} t is {verdict} the 90 % interval {check['low']} to {check['high']} t "
         f"(estimate {check['mean']} t), at {check['percentile']} % of the distribution"
     )
+
+
+def _estimators(element: str, cross_validation: CrossValidation) -> dict[str, Any]:
+    """Scores of one element, and the sentence that says which estimator drives its grades and why."""
+    part = cross_validation.comparisons[element]
+    drift = Estimator("drift", tuple(cross_validation.settings["drift"]))
+    order = sorted(part.scores, key=lambda name: (part.scores[name]["crps_g_m3"] is None, part.scores[name]["crps_g_m3"]))
+    rows = [
+        {
+            "name": _estimator_name(name, drift),
+            "chosen": name == part.estimator.name,
+            "shown": {key: _shown_score(key, value) for key, value in part.scores[name].items()},
+        }
+        for name in order
+    ]
+    verdict = "alone" if part.verdict == "kept" and not part.gains else part.verdict
+    return {
+        "element": element,
+        "name": element_name(element),
+        "scored": f"{part.scored:,}",
+        "composites": f"{part.composites:,}",
+        "cores": f"{part.cores:,}",
+        "scores": _SCORES,
+        "rows": rows,
+        "verdict": f"verdict_{verdict}",
+        "figures": {
+            "name": _estimator_name(part.estimator.name, drift),
+            "needed": f"{cross_validation.settings['min_gain_standard_errors']:g}",
+            "gains": _gains(part, drift),
+        },
+    }
+
+
+def _estimator_name(name: str, drift: Estimator) -> Text:
+    """Name of an estimator in both languages."""
+    fields = {"en": " and ".join(INDEX[band]["en"] for band in drift.drift), "ja": "・".join(INDEX[band]["ja"] for band in drift.drift)}
+    return {language: text.replace("{fields}", fields[language]) for language, text in INDEX[name].items()}
+
+
+def _gains(part: Comparison, drift: Estimator) -> Text:
+    """Gain of every challenger with its standard error."""
+    figures = {name: f"{_signed(gain['mean_g_m3'])} ± {rounded(gain['standard_error_g_m3'], 2)} g/m³" for name, gain in part.gains.items()}
+    names = {name: _estimator_name(name, drift) for name in figures}
+    english = [f"{names[name]['en'][0].lower()}{names[name]['en'][1:]} {gain}" for name, gain in figures.items()]
+    return {"en": ", ".join(english), "ja": "、".join(f"{names[name]['ja']} {gain}" for name, gain in figures.items())}
+
+
+def _shown_score(key: str, value: float | None) -> str:
+    if value is None:
+        return ""
+    if key == "skill":
+        return f"{round(100 * value, 1) + 0.0:.1f} %".replace("-", "−")
+    return _signed(value) if key == "bias_g_m3" else rounded(value, 3)
+
+
+def _signed(value: float) -> str:
+    """Two digits with a sign; a minus of its own width."""
+    return ("+" if value >= 0 else "−") + rounded(abs(value), 2)
 
 
 def _model(variogram: Variogram) -> dict[str, Any]:

@@ -438,7 +438,7 @@ def _about(grade: Grade, density: Density, seafloor: Seafloor, samples: Samples,
     lines: list[tuple[str, dict[str, Any]]] = [
         ("statement", {}),
         ("about_data", {"cores": int(samples.frame["core_id"].nunique()), "samples": len(assayed), **cells}),
-        ("about_method", {}),
+        ("about_method", {"kriging": f"kriging_{grade.estimator}"}),
         ("about_sd", {}),
         ("about_density", {"source": source}),
         ("about_depths", {"source": seafloor.source}),

@@ -5,15 +5,22 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from pipeline.artefacts import BathymetryFiles, CoreFiles, Provenance, Samples, Tonnage
+from pipeline.artefacts import BathymetryFiles, CoreFiles, CrossValidation, Provenance, Samples, Tonnage
 from pipeline.config import Section
 from pipeline.files import sha256_of
 
 _UNITS = {"area_km2": "km2", "dry_mud_t": "t", "grade_ppm": "ppm", "metal_t": "t", "oxide_t": "t"}
 
 
-def run(tonnage: Tonnage, samples: Samples, cores: CoreFiles, bathymetry: BathymetryFiles, settings: list[Section]) -> Provenance:
-    """List every figure of the tonnage table with its id, and the inputs, settings and code behind all of them."""
+def run(
+    tonnage: Tonnage,
+    cross_validation: CrossValidation,
+    samples: Samples,
+    cores: CoreFiles,
+    bathymetry: BathymetryFiles,
+    settings: list[Section],
+) -> Provenance:
+    """List every figure of the tonnage table with its id, and the estimators, inputs, settings and code behind all of them."""
     rows = samples.frame.groupby("source_file").size()
     inputs = {name: {"sha256": sha256, "rows": int(rows.get(name, 0))} for name, sha256 in {**cores.hashes, **bathymetry.hashes}.items()}
     numbers = [
@@ -22,10 +29,15 @@ def run(tonnage: Tonnage, samples: Samples, cores: CoreFiles, bathymetry: Bathym
         for column, unit in _UNITS.items()
         if row[column] == row[column]
     ]
+    estimators = {
+        element: {"estimator": part.estimator.name, "drift": list(part.estimator.drift), "reason": part.reason}
+        for element, part in cross_validation.comparisons.items()
+    }
     return Provenance(
         {
             **samples.marks.tags(),
             "code_sha256": _program_sha256(),
+            "estimators": estimators,
             "inputs": inputs,
             "numbers": numbers,
             "settings": {section.section: section.model_dump(mode="json") for section in settings},

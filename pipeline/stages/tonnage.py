@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.stats import norm
 
-from pipeline.artefacts import DENSITY, TONNAGE_COLUMNS, Composites, Density, Grade, Seafloor, Tonnage, Variogram
+from pipeline.artefacts import DENSITY, TONNAGE_COLUMNS, Composites, CrossValidation, Density, Grade, JointModel, Seafloor, Tonnage, Variogram
 from pipeline.config import CutoffSettings, DensitySettings, GradeSettings, TonnageSettings
-from pipeline.field import core_positions_m, correlation, estimated_cells, kriging_of, median_spacing_m, variogram_of
+from pipeline.field import cell_drift, core_positions_m, correlation, estimated_cells, kriging_of, median_spacing_m, variogram_of
 from pipeline.geostatistics.layers import LayeredKriging
 from pipeline.grid import require_same_grid
 from pipeline.units import KM2_PER_M2, TONNE_PER_GRAM, oxide_per_element
@@ -36,6 +36,7 @@ class _Deposit:
     kriging: LayeredKriging
     density_kriging: LayeredKriging | None
     covariance: Array
+    drift: Array
     density_covariance: Array
     correlation: float
     prior_cv: float
@@ -44,6 +45,8 @@ class _Deposit:
 def run(
     composites: Composites,
     variograms: list[Variogram],
+    joint: JointModel,
+    cross_validation: CrossValidation,
     grades: list[Grade],
     density: Density,
     seafloor: Seafloor,
@@ -61,25 +64,27 @@ def run(
 
     require_same_grid(seafloor.grid, density.grid, *(grade.grid for grade in grades))
     rows: list[Row] = []
-    cells = estimated_cells(composites, seafloor, grade_settings.max_distance_spacings)
+    near = estimated_cells(composites, seafloor, grade_settings.max_distance_spacings)
     hull = _inside_hull(composites, seafloor, settings.hull_buffer_spacings)
     density_variogram = variogram_of(variograms, DENSITY)
     density_kriging, density_covariance = None, np.empty((0, 0))
     if density_variogram.model is not None:
-        density_kriging = kriging_of(composites, density_variogram, seafloor.grid, seafloor.layers, grade_settings.block_nodes)
-        density_covariance = _column_covariance(density_kriging, seafloor, cells)
+        density_kriging = kriging_of(composites, density_variogram, seafloor, grade_settings.block_nodes)
+        density_covariance = _column_covariance(density_kriging, seafloor, near)
     for grade in sorted(grades, key=lambda grade: grade.element):
-        variogram = variogram_of(variograms, grade.element)
-        kriging = kriging_of(composites, variogram, seafloor.grid, seafloor.layers, grade_settings.block_nodes)
+        variogram, estimator = variogram_of(variograms, grade.element), cross_validation.estimator(grade.element)
+        kriging = kriging_of(composites, variogram, seafloor, grade_settings.block_nodes, estimator, joint)
         r = correlation(composites, seafloor.grid, variogram, density_variogram) if density_kriging is not None else 0.0
-        covariance = _column_covariance(kriging, seafloor, cells)
+        covariance, drift = _column_covariance(kriging, seafloor, near), cell_drift(seafloor, estimator.drift, near)
         prior_cv = _prior_cv(composites, grade.element, prior)
-        deposit = _Deposit(composites, seafloor, grade, density, kriging, density_kriging, covariance, density_covariance, r, prior_cv)
+        deposit = _Deposit(composites, seafloor, grade, density, kriging, density_kriging, covariance, drift, density_covariance, r, prior_cv)
+        cells = near.copy()
+        cells[near] = np.isfinite(drift).all(axis=1)
         supported = cells & hull & (grade.slope_of_regression >= settings.min_slope_of_regression)
         for region, chosen in (("all", cells), ("supported", supported)):
             rows += [_kriged(deposit, region, chosen, cutoff_ppm) for cutoff_ppm in cutoffs.of(grade.element)]
             if chosen.any():
-                rows += _distribution(deposit, region, chosen, cells)
+                rows += _distribution(deposit, region, chosen, near)
     return Tonnage(pd.DataFrame(rows, columns=list(TONNAGE_COLUMNS)), tuple(_missing(variograms, seafloor) + _barren(grades)))
 
 
@@ -110,15 +115,15 @@ def _kriged(deposit: _Deposit, region: str, chosen: Mask, cutoff_ppm: float) -> 
     return _row(deposit, region, cutoff_ppm, "kriged", area_km2, float(mud_t.sum()), metal_t)
 
 
-def _distribution(deposit: _Deposit, region: str, chosen: Mask, cells: Mask) -> list[Row]:
-    """Mean, spread and percentiles of the totals at cut-off 0."""
+def _distribution(deposit: _Deposit, region: str, chosen: Mask, near: Mask) -> list[Row]:
+    """Mean, spread and percentiles of the totals at cut-off 0; the covariances are those of the near cells."""
     seafloor = deposit.seafloor
     share = np.where(chosen, seafloor.region_share, 0.0)
     block_m3 = seafloor.grid.cell_area_m2 * seafloor.layers.layer_m
     total = _kriged(deposit, region, chosen, 0.0)
     area_km2, mud_t, metal_t = (float(str(total[key])) for key in ("area_km2", "dry_mud_t", "metal_t"))
-    rows_of = chosen[cells]
-    _, metal_variance = deposit.kriging.total(share, deposit.covariance[rows_of])
+    rows_of = chosen[near]
+    _, metal_variance = deposit.kriging.total(share, deposit.covariance[rows_of], deposit.drift[rows_of])
     metal_sd_t = float(np.hypot(np.sqrt(metal_variance) * block_m3 * TONNE_PER_GRAM, deposit.prior_cv * metal_t))
     # ASSUME: the prior's mean density is one unknown factor for the whole deposit, independent of the grade.
     if deposit.density_kriging is None:

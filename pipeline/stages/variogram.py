@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
-from scipy.spatial.distance import pdist
 
 from pipeline.artefacts import DENSITY, Composites, Seafloor, Subject, Variogram
 from pipeline.config import VariogramSettings
-from pipeline.errors import TooFewSamples
-from pipeline.field import layer_data, median_spacing_m
-from pipeline.geostatistics.layers import layer_statistics
-from pipeline.geostatistics.variogram import experimental_variogram, fit_variogram, lag_edges_m
+from pipeline.errors import SettingsError, TooFewSamples
+from pipeline.field import LayerData, layer_data, range_bounds_m
+from pipeline.geostatistics.layers import LayerStatistics, layer_statistics
+from pipeline.geostatistics.likelihood import LikelihoodFit, RestrictedLikelihood, fit_likelihood, profile_interval
+from pipeline.geostatistics.variogram import Fit, experimental_variogram, fit_variogram, lag_edges_m
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 _WAYS_BY_AXIS = ("horizontal", "vertical")
+_METHODS = {"least_squares": "weighted least squares (Cressie 1985)", "reml": "restricted maximum likelihood (Patterson & Thompson 1971)"}
+_LEVEL = 0.95
+# A likelihood factorises the covariance of all composites some hundred times: seconds for the first number, an hour for the second.
+_MOST_FOR_UNCERTAINTY = 500
+_MOST_FOR_FIT = 3_000
 
 
 def run(composites: Composites, seafloor: Seafloor, subject: Subject, settings: VariogramSettings) -> Variogram:
@@ -21,7 +31,9 @@ def run(composites: Composites, seafloor: Seafloor, subject: Subject, settings: 
     Raises
     ------
     TooFewSamples
-        Fewer cores than the settings ask for carry the variable.
+        Fewer cores than the settings ask for carry the variable, or no two of them are within the longest lag.
+    SettingsError
+        Restricted maximum likelihood is asked for with more composites than it can take.
     """
     layers = seafloor.layers
     data = layer_data(composites, subject.name, seafloor.grid)
@@ -39,14 +51,24 @@ def run(composites: Composites, seafloor: Seafloor, subject: Subject, settings: 
     statistics = layer_statistics(data.values, data.layer, data.weights, layers.count, settings.min_layer_cores)
     residuals = (data.values - statistics.mean[data.layer]) / statistics.sd[data.layer]
     edges_m = lag_edges_m(data.positions_m, settings.lags, settings.max_lag_share)
-    experimental = experimental_variogram(data.positions_m, residuals, data.cores, layers.layer_m, edges_m)
+    experimental = experimental_variogram(data.positions_m, residuals, data.cores, layers.layer_m, edges_m, settings.semivariance)
+    if not (experimental.horizontal_m > 0).any():
+        msg = (
+            f"variogram of {subject.name}: no two of its {cores} cores are within {edges_m[-1]:.0f} m of each other in one layer. "
+            "Raise [variogram] max_lag_share, or add cores."
+        )
+        raise TooFewSamples(msg)
     # ASSUME: the survey cannot show a range far below its station spacing or far beyond its extent; the settings bound it.
-    horizontal_m = (
-        settings.min_range_spacings * median_spacing_m(data.positions_m[:, :2]),
-        settings.max_range_extents * float(pdist(places).max()),
-    )
-    vertical_m = (0.5 * layers.layer_m, 3 * max(layers.bottom_m - layers.top_m, layers.layer_m))
+    horizontal_m, vertical_m = range_bounds_m(data.positions_m, layers, settings)
     fitted = fit_variogram(experimental, settings.model, horizontal_m, vertical_m)
+    model, how = fitted.model, {"weighted_sum_of_squares": fitted.cost, "at_bounds": list(fitted.at_bounds)}
+    uncertainty: dict[str, Any] = {"remarks": _why_no_likelihood(subject, data, fitted, settings)}
+    if not uncertainty["remarks"]:
+        likelihood = RestrictedLikelihood(data.positions_m, residuals, _drift(statistics, data.layer))
+        likely = fit_likelihood(likelihood, fitted.model, horizontal_m, vertical_m)
+        uncertainty = _uncertainty(likelihood, likely)
+        if settings.fit == "reml":
+            model, how = likely.model, {"restricted_log_likelihood": likely.log_likelihood, "at_bounds": list(likely.at_bounds)}
     table = [
         {
             "direction": _WAYS_BY_AXIS[int(vertical > 0)],
@@ -60,9 +82,10 @@ def run(composites: Composites, seafloor: Seafloor, subject: Subject, settings: 
     ]
     pooled = [layers.label(layer) for layer in range(layers.count) if statistics.pool[layer] not in (-1, layer)]
     fit = {
-        "method": "weighted least squares (Cressie 1985) on residuals standardised by layer",
-        "weighted_sum_of_squares": fitted.cost,
-        "at_bounds": list(fitted.at_bounds),
+        "method": f"{_METHODS[settings.fit]} on residuals standardised by layer",
+        "semivariance": settings.semivariance,
+        **how,
+        "uncertainty": uncertainty,
         "horizontal_range_bounds_m": list(horizontal_m),
         "vertical_range_bounds_m": list(vertical_m),
         "cores": int(cores),
@@ -70,4 +93,42 @@ def run(composites: Composites, seafloor: Seafloor, subject: Subject, settings: 
         "pooled_layers": pooled,
         "layers_without_data": [layers.label(layer) for layer in range(layers.count) if statistics.pool[layer] == -1],
     }
-    return Variogram(subject.name, fitted.model, statistics.mean, statistics.sd, statistics.pool, table, fit, composites.marks)
+    return Variogram(subject.name, model, statistics.mean, statistics.sd, statistics.pool, table, fit, composites.marks)
+
+
+def _why_no_likelihood(subject: Subject, data: LayerData, fitted: Fit, settings: VariogramSettings) -> list[str]:
+    count = data.values.size
+    if fitted.model.sill == 0:
+        return ["the values do not vary: there is nothing to be uncertain about"]
+    if settings.fit == "reml" and count > _MOST_FOR_FIT:
+        msg = (
+            f'variogram of {subject.name}: [variogram] fit = "reml" takes up to {_MOST_FOR_FIT} composites and there are {count}. '
+            'Set fit = "least_squares".'
+        )
+        raise SettingsError(msg)
+    if settings.fit != "reml" and count > _MOST_FOR_UNCERTAINTY:
+        return [f"not computed: {count} composites, more than {_MOST_FOR_UNCERTAINTY}"]
+    return []
+
+
+def _drift(statistics: LayerStatistics, layer: NDArray[np.int64]) -> NDArray[np.float64]:
+    """(data, pools) drift of the kriging that follows: one unknown mean for each pool of layers, on standardised residuals."""
+    pool = statistics.pool[layer]
+    return np.asarray((pool[:, None] == np.unique(pool)) / statistics.sd[layer][:, None])
+
+
+def _uncertainty(likelihood: RestrictedLikelihood, likely: LikelihoodFit) -> dict[str, Any]:
+    """What the likelihood says about each parameter, for the reader of the JSON."""
+    low_m, high_m = profile_interval(likelihood, likely, "horizontal range", _LEVEL)
+    return {
+        "method": _METHODS["reml"],
+        "parameters": {
+            name: {"estimate": float(value), "log_sd": float(sd) if np.isfinite(sd) else None}
+            for name, value, sd in zip(likely.parameters, likely.estimates, likely.log_sd, strict=True)
+        },
+        "level": _LEVEL,
+        # Null: the likelihood stays high up to the bound of the search.
+        "horizontal_range_interval_m": [low_m if low_m > 0 else None, high_m if np.isfinite(high_m) else None],
+        "at_bounds": list(likely.at_bounds),
+        "remarks": list(likely.remarks),
+    }

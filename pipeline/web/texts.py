@@ -200,10 +200,14 @@ MAP: Final[dict[str, Text]] = {
         "ja": "コア{cores}本、{symbol}分析試料{samples}点。層厚{layer_m} m×{layers}層、セル{cell_m} m。",
     },
     "about_method": {
-        "en": "Ordinary block kriging of grade × dry bulk density and of density below the "
-        "seafloor; grade is their ratio. Colours are cells, not smoothed.",
-        "ja": "品位×乾燥かさ密度と密度を海底下で通常型ブロッククリギングし、その比を品位としています。色はセルごとの値で、平滑化していません。",
+        "en": "Below the seafloor, grade × dry bulk density is estimated for blocks by {kriging}, density by ordinary kriging; "
+        "grade is their ratio. Colours are cells, not smoothed.",
+        "ja": "海底下のブロックごとに、品位×乾燥かさ密度を{kriging}、密度を通常型クリギングで推定し、その比を品位としています。"
+        "色はセルごとの値で、平滑化していません。",
     },
+    "kriging_ordinary": {"en": "ordinary kriging", "ja": "通常型クリギング"},
+    "kriging_drift": {"en": "kriging with external drift", "ja": "外部ドリフト付きクリギング"},
+    "kriging_cokriging": {"en": "cokriging", "ja": "コクリギング"},
     "about_sd": {
         "en": "The standard deviation is the kriging one: of the estimate's error, with the fitted variogram taken as known.",
         "ja": "標準偏差はクリギングの推定誤差で、当てはめたバリオグラムを既知とみなしています。",
@@ -276,9 +280,9 @@ INDEX: Final[dict[str, Text]] = {
     },
     "sure": {"en": "How sure is this, and why?", "ja": "どれほど確かか"},
     "sure_1": {
-        "en": "The interval comes from ordinary kriging of the whole deposit with all its covariances, plus the "
+        "en": "The interval comes from kriging of the whole deposit with all its covariances, plus the "
         "uncertainty of density. It takes the fitted variogram as known (a plug-in interval).",
-        "ja": "区間は、共分散をすべて含めた総量の通常型クリギング分散と密度の不確かさから求め、当てはめたバリオグラムを既知とみなしています。",
+        "ja": "区間は、共分散をすべて含めた総量のクリギング分散と密度の不確かさから求め、当てはめたバリオグラムを既知とみなしています。",
     },
     "sure_2": {
         "en": "Such intervals are known to be too narrow. In repeated surveys of computer-drawn deposits the "
@@ -310,6 +314,58 @@ INDEX: Final[dict[str, Text]] = {
         "en": "Truth and estimate cover different areas ({truth} and {estimate} km²): compare with care.",
         "ja": "真値と推定値の面積が異なります（{truth} と {estimate} km²）。比較には注意が必要です。",
     },
+    "estimators": {"en": "Which estimator, and why?", "ja": "推定法の選択"},
+    "estimators_lead": {
+        "en": "Each estimator predicted cores that it had not seen: {folds} groups of cores that lie together were set aside in turn. "
+        "What is scored is grade × density. Errors and CRPS (which also judges the stated spread) are better when lower, MSDR near 1; "
+        "skill is the share of the declustered mean's CRPS that is saved.",
+        "ja": "近くにまとまったコアを{folds}組に分け、1組ずつ除いて残りから予測した成績です。対象は品位×密度です。"
+        "誤差と CRPS（不確かさの幅も評価する指標）は小さいほど、MSDR は1に近いほど良く、スキルはデクラスタ平均に対する CRPS の改善割合です。",
+    },
+    "estimators_honest": {
+        "en": "A skill near 0 % means that cores so far apart say little about each other. The spatial model was fitted to all cores and kept, "
+        "which flatters kriging a little.",
+        "ja": "スキルが 0 % に近ければ、この間隔のコアは互いをほとんど予測できません。"
+        "空間モデルは全コアで求めて固定したため、クリギングの成績はやや甘めです。",
+    },
+    "estimators_scored": {
+        "en": "{scored} of {composites} layer values, {cores} cores",
+        "ja": "層別値 {composites} 個中 {scored} 個、コア {cores} 本",
+    },
+    "estimator": {"en": "Estimator", "ja": "推定法"},
+    "rmse_g_m3": {"en": "RMSE, g/m³", "ja": "RMSE (g/m³)"},
+    "mae_g_m3": {"en": "MAE, g/m³", "ja": "MAE (g/m³)"},
+    "bias_g_m3": {"en": "Bias, g/m³", "ja": "偏り (g/m³)"},
+    "crps_g_m3": {"en": "CRPS, g/m³", "ja": "CRPS (g/m³)"},
+    "msdr": {"en": "MSDR", "ja": "MSDR"},
+    "skill": {"en": "Skill", "ja": "スキル"},
+    "nearest_neighbour": {"en": "Nearest neighbour", "ja": "最近隣法"},
+    "polygonal": {"en": "Polygons of influence", "ja": "多角形法"},
+    "inverse_distance": {"en": "Inverse distance", "ja": "逆距離加重法"},
+    "declustered_mean": {"en": "Declustered mean", "ja": "デクラスタ平均"},
+    "ordinary": {"en": "Ordinary kriging", "ja": "通常型クリギング"},
+    "drift": {"en": "Kriging with drift on {fields}", "ja": "{fields}による外部ドリフト付きクリギング"},
+    "cokriging": {"en": "Cokriging", "ja": "コクリギング"},
+    "depth_m": {"en": "water depth", "ja": "水深"},
+    "slope_deg": {"en": "slope", "ja": "傾斜"},
+    "chosen": {"en": "used", "ja": "採用"},
+    "verdict_kept": {
+        "en": "Ordinary kriging is used. It gives way to one whose mean saving in CRPS over cores exceeds {needed} × its standard error ({gains}).",
+        "ja": "通常型クリギングを用います。CRPS の平均改善量がコア間の標準誤差の{needed}倍を超える方法があれば、それに替えます（{gains}）。",
+    },
+    "verdict_alone": {
+        "en": "Ordinary kriging is used: no other one that may drive the grades could be scored.",
+        "ja": "通常型クリギングを用います。品位の推定に使える他の方法は採点できませんでした。",
+    },
+    "verdict_replaced": {
+        "en": "{name} is used in place of ordinary kriging: its mean saving in CRPS over cores exceeds {needed} × its standard error ({gains}).",
+        "ja": "通常型クリギングに替えて{name}を用います。CRPS の平均改善量がコア間の標準誤差の{needed}倍を超えたためです（{gains}）。",
+    },
+    "verdict_named": {"en": "{name} is used because the settings name it.", "ja": "{name}は設定での指定により用いています。"},
+    "verdict_unscored": {
+        "en": "Ordinary kriging is used. Nothing could be scored: too few cores, or values that do not vary. cross_validation.json says which.",
+        "ja": "通常型クリギングを用います。コアが少ないか値に変化がないため採点できませんでした（理由は cross_validation.json にあります）。",
+    },
     "variograms": {"en": "Spatial model", "ja": "空間モデル"},
     "variable": {"en": "Variable", "ja": "変数"},
     "density": {"en": "Dry bulk density", "ja": "乾燥かさ密度"},
@@ -335,6 +391,7 @@ INDEX: Final[dict[str, Text]] = {
     "file_samples": {"en": "accepted samples with their source rows", "ja": "受理した試料と出典の行"},
     "file_rejected": {"en": "refused rows and why", "ja": "受理しなかった行と理由"},
     "file_grade": {"en": "grade and standard deviation, interval and layers", "ja": "品位と標準偏差（区間・各層）"},
+    "file_cross_validation": {"en": "scores of every estimator, its folds and the choice", "ja": "各推定法の成績、コアの分け方、選択の理由"},
     "file_provenance": {"en": "{count} figures with inputs, settings and code", "ja": "{count}個の数値の入力・設定・プログラム"},
     "sources": {"en": "Sources and licences", "ja": "出典とライセンス"},
     "source_program": {"en": "Program and pages: MIT.", "ja": "プログラムとページ：MIT。"},

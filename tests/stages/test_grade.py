@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
+import rasterio
 from assess import assess, with_settings
 from planted import SETTINGS, cores_on_a_grid, csv_text, varied_density_t_m3, varied_ppm
+
+from pipeline.config import CrossValidationSettings
+from pipeline.stages import cross_validation
+from pipeline.stages import grade as grade_stage
 
 
 @pytest.fixture(scope="module")
@@ -146,3 +152,30 @@ def test_prior_uncertainty_of_density_leaves_grade_alone(plant):
         assert np.nanmin(one.sd_ppm) > 0
     assert known(large.density.column_sd_t_m3) == pytest.approx(0.2)
     assert known(large.density.column_t_m3) == pytest.approx(0.55)
+
+
+@pytest.mark.parametrize("name", ["ordinary", "drift"])
+def test_raster_tells_what_it_was_kriged_with(plant, tmp_path, name):
+    result = assess(plant(cores_on_a_grid(varied_ppm, varied_density_t_m3), SETTINGS + f'\n[cross_validation]\nestimator = "{name}"\n'))
+    result.grades[0].write(tmp_path / "grade_dy.tif")
+    with rasterio.open(tmp_path / "grade_dy.tif") as raster:
+        assert {key.lower(): value for key, value in raster.tags().items()}["estimator"] == name
+
+
+def test_under_a_drift_cells_without_depth_stay_empty(varied):
+    """Half of the region has no bathymetry: no block there has a grade, and none of it counts as estimated."""
+    estimator = cross_validation.run(
+        varied.composites, varied.variograms, varied.joint, varied.seafloor, CrossValidationSettings(estimator="drift"), varied.settings.variogram
+    )
+    depth_m = varied.seafloor.depth_m.copy()
+    bare = np.ones(depth_m.shape, dtype=bool)
+    easting_m, northing_m = varied.seafloor.grid.from_lonlat(*varied.composites.frame[["longitude_deg", "latitude_deg"]].to_numpy().T)
+    west, _, _, north = varied.seafloor.grid.bounds_m
+    cell_m = varied.seafloor.grid.cell_m
+    bare[((north - northing_m) // cell_m).astype(int), ((easting_m - west) // cell_m).astype(int)] = False
+    depth_m[bare] = np.nan
+    floor = replace(varied.seafloor, depth_m=depth_m)
+    found = grade_stage.run(
+        varied.composites, [varied.variograms[0], varied.variograms[-1]], varied.joint, estimator, varied.density, floor, varied.settings.grade
+    )
+    assert np.array_equal(np.isfinite(found.mean_ppm), ~bare & np.isfinite(varied.grades[0].mean_ppm))
