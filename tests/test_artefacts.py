@@ -274,3 +274,14 @@ def test_marks_survive_their_tags(kind, left_out, text):
     assert Marks.from_tags(marks.tags()) == marks
     assert marks.text() == text
     assert marks.is_synthetic is (kind != "measured")
+
+
+def test_provenance_names_the_estimator_of_each_element(artefacts, tiny):
+    found = artefacts["provenance.json"].content["estimators"]
+    assert {element: part["estimator"] for element, part in found.items()} == {grade.element: grade.estimator for grade in tiny.grades}
+    assert all(part["reason"] for part in found.values())
+
+
+def test_section_of_the_settings_is_not_taken_for_the_scores(tmp_path):
+    assert CrossValidation.matches(tmp_path / "cross_validation.json")
+    assert not CrossValidation.matches(tmp_path / ".settings" / "cross_validation.json")

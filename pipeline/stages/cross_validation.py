@@ -160,10 +160,7 @@ def _comparison(case: _Case) -> Comparison:
 def _results(case: _Case, challengers: dict[str, Estimator]) -> tuple[dict[str, _Result], dict[str, str]]:
     """Cross-validation of every estimator that the data allow, and why the others were not scored."""
     results, notes = {}, {}
-    count = sum(layer_data(case.composites, subject, case.seafloor.grid).values.size for subject in case.joint.statistics)
-    if count > _MOST_COKRIGED:
-        notes["cokriging"] = f"{count:,} composites of all variables are more than {_MOST_COKRIGED:,}: not tried"
-    kriged = {name: partial(_kriged, case, part) for name, part in {"ordinary": ORDINARY, **challengers}.items() if name not in notes}
+    kriged = {name: partial(_kriged, case, part) for name, part in {"ordinary": ORDINARY, **challengers}.items()}
     tried: dict[str, FoldEstimator] = {**_simple_estimators(case), **kriged}
     for name, estimator in tried.items():
         try:
@@ -254,6 +251,9 @@ def _challengers(case: _Case) -> tuple[dict[str, Estimator], dict[str, str]]:
         reasons["cokriging"] = f"no joint model: {case.joint.fit['left_out'][case.element]}"
     elif len(case.joint.statistics) < 2:
         reasons["cokriging"] = f"{case.element} is the only variable that varies"
+    count = sum(layer_data(case.composites, subject, case.seafloor.grid).values.size for subject in case.joint.statistics)
+    if count > _MOST_COKRIGED and case.settings.estimator != "cokriging":
+        reasons["cokriging"] = f"{count:,} composites of all variables, more than {_MOST_COKRIGED:,}, take long: it is tried only where it is named"
     for name, made in (("drift", partial(_with_drift, case)), ("cokriging", partial(Estimator, "cokriging"))):
         if name in reasons:
             continue

@@ -416,6 +416,14 @@ def test_no_drift_is_tried_where_the_settings_name_none(varied):
     assert set(part.gains) <= {"cokriging"}
 
 
+def test_cokriging_of_many_composites_is_tried_only_where_it_is_named(varied, monkeypatch):
+    monkeypatch.setattr(cross_validation, "_MOST_COKRIGED", 100)
+    free, named = (compared(varied, estimator=name).comparisons["dy"] for name in ("auto", "cokriging"))
+    assert free.notes["cokriging"].startswith("192 composites of all variables, more than 100, take long")
+    assert "cokriging" not in free.scores
+    assert "cokriging" in named.scores
+
+
 def test_a_core_with_one_interval_is_scored_with_the_others(plant):
     rows = [row for row in cores_on_a_grid(varied_ppm, varied_density_t_m3, other_ppm) if row["core_id"] != "C22" or row["from_m"] == 0.5]
     part = assess(plant(rows)).cross_validation.comparisons["dy"]
