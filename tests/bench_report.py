@@ -18,8 +18,8 @@ ENGINE_NOTES = {
     ),
     "GSTools": "with GSTools-Core and the inverse instead of the pseudo-inverse; no moving neighbourhood, no blocks, no cokriging",
     "PyKrige": (
-        "in three dimensions it cross-validates at set-up, which cannot be turned off; its cells are handed over in chunks by us: one call for all cells, "
-        "as its manual has it, is slower and needs gigabytes"
+        "in three dimensions it cross-validates at set-up, which cannot be turned off; its cells are handed over in chunks by us: one call for all "
+        "cells, as its manual has it, is slower and needs gigabytes"
     ),
     "R gstat": "version {gstat}, one core; its first call is a whole one",
 }
@@ -176,8 +176,8 @@ def grown(record: dict, images: Path) -> list[str]:
     return [
         "",
         "Seconds of one call by number of cells (data in the plane, or composites of 60 cores in space), and by number of data in the plane: once,",
-        "and for every further cell (of 40,000). Range 0.3 of the extent. The power is that between the last two points. The set-up runs on one core,",
-        "so that its last bits do not depend on how many there are.",
+        "and for every further cell (of 40,000). Range 0.3 of the extent. The power is that between the last two points. Set-up runs on one core, so",
+        "that its last bits do not depend on how many there are.",
         "",
         "![Cost against number of cells](images/benchmark_scaling_cells.svg)",
         "",
