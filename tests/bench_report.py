@@ -112,7 +112,7 @@ LEGEND = """
 * **first s**: import and a first small call, which loads (and, for our engine, compiles and keeps) what is needed. Not in *seconds*.
 * **once s**: the part of *seconds* that an engine spends before it is given a cell, where that can be told apart.
 * **seconds**: set-up and kriging of all cells; the median of five calls where one takes less than 5 s. Those with \\* were given a part of the
-  cells (runs of 200 neighbours drawn at random, as many as fit in half a minute; data are never left out), the rest added at the pace of that.
+  cells (runs of 200 neighbours drawn at random, as many as fit in the time given; data are never left out), the rest added at the pace of that.
 * **per second**: cells, set-up included; pairs in a variogram.
 * **cores**: processor time by wall time. **peak MB**: largest resident set of the process, with interpreter, libraries, input and result;
   **start MB** of it were there before the engine was loaded (Python, NumPy, Numba, the input).
