@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 ENGINE_NOTES = {
-    "krigekit": "solves in single precision, so that it agrees to 2e-3 at best",
+    "krigekit": "solves in single precision; held to 2e-3 here, the others to 1e-6",
     "gstlearn": (
         "tree search left off: it measures distances without anisotropy; blocks and cokriging run on one core; the variance inside a block is a "
         "random sum, one number for all blocks, taken out before comparing"

@@ -76,3 +76,12 @@ def plant(tmp_path_factory):
         return write_raw(tmp_path_factory.mktemp("planted") / "raw", files, settings)
 
     return write
+
+
+@pytest.fixture(scope="session")
+def varied(plant):
+    """Every artefact of a planted survey of 16 cores: two grades and a density that vary and are unrelated."""
+    from assess import assess
+    from planted import cores_on_a_grid, unrelated_ppm, varied_density_t_m3, varied_ppm
+
+    return assess(plant(cores_on_a_grid(varied_ppm, varied_density_t_m3, unrelated_ppm)))

@@ -116,6 +116,12 @@ def varied_ppm(longitude_deg: float, latitude_deg: float, depth_m: float) -> flo
     return 30.0 + 6.0 * depth_m + step % 37 * 0.6 - 15.0 * (longitude_deg - 153.5) / 0.4
 
 
+def unrelated_ppm(longitude_deg: float, latitude_deg: float, depth_m: float) -> float:
+    """A grade that has nothing to do with :func:`varied_ppm`."""
+    step = round(1e5 * longitude_deg) * 11 + round(1e5 * latitude_deg) * 3 + round(4 * depth_m) * 89
+    return 20.0 + 3.0 * (step % 31)
+
+
 def varied_density_t_m3(longitude_deg: float, latitude_deg: float, depth_m: float) -> float:
     """A density that varies in every direction, about 0.45 to 0.65 t/m³."""
     return 0.45 + (round(1e5 * longitude_deg) * 3 + round(1e5 * latitude_deg) * 5 + round(4 * depth_m) * 17) % 29 / 145

@@ -7,23 +7,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from assess import assess, with_settings
-from planted import SETTINGS, cores_on_a_grid, csv_text, varied_density_t_m3, varied_ppm
+from planted import SETTINGS, cores_on_a_grid, csv_text, unrelated_ppm, varied_density_t_m3, varied_ppm
 
 from pipeline.artefacts import JointModel
 from pipeline.config import VariogramSettings
 from pipeline.stages import coregionalisation
-
-
-def other_ppm(longitude_deg, latitude_deg, depth_m):
-    """A grade that has nothing to do with the first one."""
-    step = round(1e5 * longitude_deg) * 11 + round(1e5 * latitude_deg) * 3 + round(4 * depth_m) * 89
-    return 20.0 + 3.0 * (step % 31)
-
-
-@pytest.fixture(scope="module")
-def varied(plant):
-    """Two grades and a density that vary and are unrelated."""
-    return assess(plant(cores_on_a_grid(varied_ppm, varied_density_t_m3, other_ppm)))
 
 
 def test_variables_are_the_elements_and_density_with_the_statistics_of_their_variograms(varied):
@@ -81,7 +69,7 @@ def test_every_direct_and_cross_variogram_is_kept_with_its_pairs(varied):
 
 def test_variables_known_at_different_cores_have_a_model(plant):
     """Odd cores carry dy, even ones gd: no pair knows both, and their covariance is as small as the fit allows."""
-    rows = cores_on_a_grid(varied_ppm, varied_density_t_m3, other_ppm)
+    rows = cores_on_a_grid(varied_ppm, varied_density_t_m3, unrelated_ppm)
     rows = [{**row, ("dy_ppm" if sum(map(int, str(row["core_id"])[1:])) % 2 else "gd_ppm"): None} for row in rows]
     result = assess(plant(rows))
     assert list(result.joint.statistics) == ["dy", "gd", "density"]
@@ -123,7 +111,7 @@ def test_shape_of_the_model_follows_the_settings(varied):
 
 
 def test_a_layer_that_every_core_lacks_is_no_obstacle(plant):
-    rows = [row for row in cores_on_a_grid(varied_ppm, varied_density_t_m3, other_ppm) if not 1 <= float(str(row["from_m"])) < 2]
+    rows = [row for row in cores_on_a_grid(varied_ppm, varied_density_t_m3, unrelated_ppm) if not 1 <= float(str(row["from_m"])) < 2]
     result = assess(plant({"survey.csv": csv_text(rows)}))
     assert result.joint.statistics["dy"].pool.tolist() == [0, -1, 2, 3]
     assert np.isnan(result.joint.statistics["dy"].mean[1])

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import textbook
 from assess import assess, read_samples
-from planted import SETTINGS, cores_on_a_grid, csv_text, varied_density_t_m3, varied_ppm
+from planted import SETTINGS, cores_on_a_grid, csv_text, unrelated_ppm, varied_density_t_m3, varied_ppm
 from scipy.stats import norm
 
 from pipeline.artefacts import CrossValidation, Subject
@@ -21,18 +21,6 @@ from pipeline.stages import composites, coregionalisation, cross_validation, den
 
 METHODS = {"nearest_neighbour", "polygonal", "inverse_distance", "declustered_mean", "ordinary", "drift", "cokriging"}
 SCORES = {"rmse_g_m3", "mae_g_m3", "bias_g_m3", "crps_g_m3", "msdr", "skill"}
-
-
-def other_ppm(longitude_deg, latitude_deg, depth_m):
-    """A grade that has nothing to do with the first one."""
-    step = round(1e5 * longitude_deg) * 11 + round(1e5 * latitude_deg) * 3 + round(4 * depth_m) * 89
-    return 20.0 + 3.0 * (step % 31)
-
-
-@pytest.fixture(scope="module")
-def varied(plant):
-    """Two grades and a density that vary and are unrelated; 16 cores."""
-    return assess(plant(cores_on_a_grid(varied_ppm, varied_density_t_m3, other_ppm)))
 
 
 def compared(result, **settings):
@@ -175,7 +163,7 @@ def test_skill_is_measured_against_the_declustered_mean(reference):
 
 def test_a_thousandfold_unit_scales_the_scores_and_nothing_else(plant, varied):
     """Milligrams for grams of one element: its scores grow with the unit, skill and the other element stay, to eight digits."""
-    rows = [{**row, "gd_ppm": 1_000 * float(str(row["gd_ppm"]))} for row in cores_on_a_grid(varied_ppm, varied_density_t_m3, other_ppm)]
+    rows = [{**row, "gd_ppm": 1_000 * float(str(row["gd_ppm"]))} for row in cores_on_a_grid(varied_ppm, varied_density_t_m3, unrelated_ppm)]
     large = assess(plant(rows))
     for element, factor in (("dy", 1), ("gd", 1_000)):
         one, other = (part.cross_validation.comparisons[element] for part in (varied, large))
@@ -278,7 +266,7 @@ def test_a_drift_is_unknown_where_the_floor_is(plant, drifting):
 
 @pytest.mark.parametrize("name", ["ordinary", "drift", "cokriging"])
 def test_a_named_estimator_is_used_and_says_so(varied, plant, name):
-    raw = plant(cores_on_a_grid(varied_ppm, varied_density_t_m3, other_ppm), SETTINGS + f'\n[cross_validation]\nestimator = "{name}"\n')
+    raw = plant(cores_on_a_grid(varied_ppm, varied_density_t_m3, unrelated_ppm), SETTINGS + f'\n[cross_validation]\nestimator = "{name}"\n')
     result = assess(raw)
     for part in result.cross_validation.comparisons.values():
         assert (part.estimator.name, part.verdict) == (name, "named")
@@ -314,7 +302,7 @@ def test_few_cores_are_not_scored_and_ordinary_kriging_is_used(plant):
 
 
 def test_an_estimator_named_for_few_cores_is_used_unscored(plant):
-    raw = plant(cores_on_a_grid(varied_ppm, varied_density_t_m3, other_ppm, side=2), SETTINGS + '\n[cross_validation]\nestimator = "cokriging"\n')
+    raw = plant(cores_on_a_grid(varied_ppm, varied_density_t_m3, unrelated_ppm, side=2), SETTINGS + '\n[cross_validation]\nestimator = "cokriging"\n')
     part = assess(raw).cross_validation.comparisons["dy"]
     assert (part.estimator.name, part.verdict, part.scores) == ("cokriging", "named", {})
     assert "4 core positions carry dy and 8 are needed" in part.reason
@@ -364,7 +352,7 @@ def test_an_estimator_that_the_data_do_not_allow_is_refused_by_name(plant):
 
 
 def test_coincident_cores_with_different_values_stay_in_one_fold(plant):
-    rows = cores_on_a_grid(varied_ppm, varied_density_t_m3, other_ppm)
+    rows = cores_on_a_grid(varied_ppm, varied_density_t_m3, unrelated_ppm)
     twins = [{**row, "core_id": "T", "dy_ppm": 1.5 * float(str(row["dy_ppm"]))} for row in rows if row["core_id"] == "C12"]
     result = assess(plant([*rows, *twins]))
     assert next(fold for fold in result.cross_validation.folds if "T" in fold).count("C12") == 1
@@ -380,7 +368,7 @@ def on_a_line(row):
 
 
 def test_cores_on_one_line_are_kriged_and_drifts_that_cannot_be_told_apart_are_not(plant, varied):
-    rows = [on_a_line(row) for row in cores_on_a_grid(varied_ppm, varied_density_t_m3, other_ppm)]
+    rows = [on_a_line(row) for row in cores_on_a_grid(varied_ppm, varied_density_t_m3, unrelated_ppm)]
     result = assess(plant(rows))
     part = result.cross_validation.comparisons["dy"]
     assert {"ordinary", "declustered_mean", "polygonal"} <= set(part.scores)
@@ -425,14 +413,14 @@ def test_cokriging_of_many_composites_is_tried_only_where_it_is_named(varied, mo
 
 
 def test_a_core_with_one_interval_is_scored_with_the_others(plant):
-    rows = [row for row in cores_on_a_grid(varied_ppm, varied_density_t_m3, other_ppm) if row["core_id"] != "C22" or row["from_m"] == 0.5]
+    rows = [row for row in cores_on_a_grid(varied_ppm, varied_density_t_m3, unrelated_ppm) if row["core_id"] != "C22" or row["from_m"] == 0.5]
     part = assess(plant(rows)).cross_validation.comparisons["dy"]
     assert (part.cores, part.composites, part.scored) == (16, 15 * 4 + 1, 15 * 4 + 1)
     assert set(part.scores) == METHODS
 
 
 def test_a_layer_that_every_core_lacks_is_left_out_of_the_scores(plant):
-    rows = [row for row in cores_on_a_grid(varied_ppm, varied_density_t_m3, other_ppm) if not 1 <= float(str(row["from_m"])) < 2]
+    rows = [row for row in cores_on_a_grid(varied_ppm, varied_density_t_m3, unrelated_ppm) if not 1 <= float(str(row["from_m"])) < 2]
     result = assess(plant({"survey.csv": csv_text(rows)}))
     part = result.cross_validation.comparisons["dy"]
     assert part.scored == part.composites == 16 * 3
@@ -443,7 +431,7 @@ def test_one_composite_less_in_every_layer_is_no_obstacle(plant):
     """Each layer lacks another core."""
     gone = {("C00", 0), ("C11", 1), ("C22", 2), ("C33", 3)}
     rows = [
-        row for row in cores_on_a_grid(varied_ppm, varied_density_t_m3, other_ppm) if (row["core_id"], int(float(str(row["from_m"])))) not in gone
+        row for row in cores_on_a_grid(varied_ppm, varied_density_t_m3, unrelated_ppm) if (row["core_id"], int(float(str(row["from_m"])))) not in gone
     ]
     part = assess(plant({"survey.csv": csv_text(rows)})).cross_validation.comparisons["dy"]
     assert part.scored == part.composites == 16 * 4 - 4
@@ -452,7 +440,7 @@ def test_one_composite_less_in_every_layer_is_no_obstacle(plant):
 def test_a_layer_known_in_one_fold_alone_counts_for_no_estimator(plant):
     """Three neighbouring cores reach the lowest layer: without their fold nothing is known of it, so it is pooled and still scored."""
     deep = {"C00", "C01", "C10"}
-    rows = [row for row in cores_on_a_grid(varied_ppm, varied_density_t_m3, other_ppm) if row["core_id"] in deep or float(str(row["from_m"])) < 3]
+    rows = [row for row in cores_on_a_grid(varied_ppm, varied_density_t_m3, unrelated_ppm) if row["core_id"] in deep or float(str(row["from_m"])) < 3]
     result = assess(plant({"survey.csv": csv_text(rows)}))
     part = result.cross_validation.comparisons["dy"]
     assert part.composites == 16 * 3 + 3
