@@ -34,12 +34,13 @@ quote = '$(subst ','\'',$1)'
 FOLDERS = --raw $(call quote,$(RAW)) --processed $(call quote,$(PROCESSED)) --maps $(call quote,$(MAPS))
 JOBS = $(if $(filter -j% --jobs%,$(MAKEFLAGS)),,-j2)
 
-.PHONY: help all test lint format clean distclean bench bench-build bench-engines reference-survey test-peers set-up set-up-peers
+.PHONY: help all test lint format clean distclean bench bench-build bench-engines calibrate reference-survey test-peers set-up set-up-peers
 .DEFAULT_GOAL := help
 
 help: ## list these targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/make \1\t\2/p' Makefile | expand -t 24
 	@echo 'Variables: RAW=$(RAW) PROCESSED=$(PROCESSED) MAPS=$(MAPS) (another assessment: a folder laid out like data/raw)'
+	@echo '           KEEP=1 (store every realisation, realisations.zarr)'
 
 all: set-up ## raw cores and bathymetry to grades, tonnages and maps (open maps/index.html)
 	+@$(PY) -m pipeline scan $(FOLDERS) -- $(MAKE) $(JOBS) products
@@ -62,7 +63,7 @@ format: set-up ## mend what can be mended by machine
 clean: ## remove products and caches, keep .venv and all data
 	@p=$(call quote,$(PROCESSED)) m=$(call quote,$(MAPS)); \
 	if [ -d "$$p/.lists" ]; then \
-	    rm -rf -- "$$p"/.lists "$$p"/.settings "$$p"/.partial-* "$$m"/.partial-*; \
+	    rm -rf -- "$$p"/.lists "$$p"/.settings "$$p"/.partial-* "$$m"/.partial-* "$$p"/realisations.zarr; \
 	    rm -f -- "$$p"/*.parquet "$$p"/*.tif "$$p"/*.csv "$$p"/*.json "$$p"/*.nc "$$m"/index.html "$$m"/report.html "$$m"/grade_*.html; \
 	    rmdir -- "$$p" "$$m" 2>/dev/null || :; \
 	fi
@@ -80,6 +81,9 @@ bench-build: set-up ## time and memory of a build from nothing
 
 bench-engines: set-up-peers ## the engine beside others, to docs/benchmarks.md (TASKS='c f': some; QUICK=1: tiny)
 	@$(PEERS) tests/bench_engines.py $(if $(QUICK),--quick) $(TASKS)
+
+calibrate: set-up ## how often the intervals hold the truth of 600 known deposits, to docs/calibration.md (CALIBRATE_ARGS='--layouts 25 --sources')
+	@$(PY) tests/calibrate.py --write $(CALIBRATE_ARGS)
 
 reference-survey: set-up ## write the synthetic survey that ships, and its truth, into RAW
 	@$(PY) -m pipeline reference-survey --raw $(call quote,$(RAW))
@@ -117,9 +121,12 @@ include $S/elements.mk
 GRADES := $(ELEMENTS:%=$P/grade_%.tif)
 VARIOGRAMS := $(patsubst %,$P/variogram_%.json,$(ELEMENTS) density)
 PAGES := $(ELEMENTS:%=$M/grade_%.html)
-SETTINGS := $(patsubst %,$S/%.json,assessment region grid elements density cutoffs simulation intake composites variogram cross_validation grade tonnage maps)
+SETTINGS := $(patsubst %,$S/%.json,assessment region grid elements density cutoffs simulation intake composites variogram cross_validation grade tonnage classes maps)
+SIMULATED := $P/totals.parquet $P/classes.tif $P/simulation.json $(foreach kind,percentiles probability,$(ELEMENTS:%=$P/$(kind)_%.tif)) \
+             $(if $(KEEP),$P/realisations.zarr)
 PRODUCTS := $P/samples.parquet $P/rejected.csv $P/seafloor.tif $P/composites.parquet $(VARIOGRAMS) \
-            $P/coregionalisation.json $P/cross_validation.json $P/density.tif $(GRADES) $P/tonnage.csv $P/block_model.nc $P/provenance.json \
+            $P/coregionalisation.json $P/cross_validation.json $P/density.tif $(GRADES) $(SIMULATED) $P/tonnage.csv $P/block_model.nc $P/validation.json \
+            $P/provenance.json \
             $(PAGES) $M/index.html
 
 # $(call run,STAGE) hands a stage all prerequisites but the list of its own program; the stage knows each by its name.
@@ -155,15 +162,25 @@ $(GRADES): $P/grade_%.tif: $P/composites.parquet $P/variogram_%.json $P/variogra
                            $P/density.tif $P/seafloor.tif $S/grade.json $L/program_grade.json
 	$(call run,grade)
 
-$P/tonnage.csv: $P/composites.parquet $(VARIOGRAMS) $P/coregionalisation.json $P/cross_validation.json $P/density.tif $(GRADES) $P/seafloor.tif \
-                $(patsubst %,$S/%.json,cutoffs density grade tonnage) $L/program_tonnage.json
+# One pass over the realisations feeds every summary of them; totals.parquet stands for the group.
+$(SIMULATED) &: $P/composites.parquet $(VARIOGRAMS) $(GRADES) $P/seafloor.tif \
+                $(patsubst %,$S/%.json,simulation density cutoffs grade tonnage variogram classes) $L/program_simulation.json
+	$(call run,simulation,$P/totals.parquet) $(if $(KEEP),--keep)
+
+$P/tonnage.csv: $P/composites.parquet $(VARIOGRAMS) $P/coregionalisation.json $P/cross_validation.json $P/density.tif $(GRADES) $P/totals.parquet \
+                $P/seafloor.tif $(patsubst %,$S/%.json,cutoffs density grade tonnage) $L/program_tonnage.json
 	$(call run,tonnage)
 
-$P/block_model.nc: $P/seafloor.tif $P/density.tif $(GRADES) $L/program_block_model.json
+$P/block_model.nc: $P/seafloor.tif $P/density.tif $(GRADES) $P/totals.parquet $L/program_block_model.json
 	$(call run,block_model)
 
+# The truth of a synthetic survey is compared with estimates, and reaches none.
+$P/validation.json: $P/composites.parquet $(VARIOGRAMS) $P/cross_validation.json $P/density.tif $(GRADES) $P/totals.parquet $P/tonnage.csv \
+                    $P/seafloor.tif $L/truth.json $S/grade.json $L/program_validation.json
+	$(call run,validation)
+
 # How the maps look is no part of a number's origin: a colour rebuilds maps only.
-$P/provenance.json: $P/tonnage.csv $P/cross_validation.json $P/samples.parquet $(patsubst %,$L/%.json,cores bathymetry) \
+$P/provenance.json: $P/tonnage.csv $P/totals.parquet $P/cross_validation.json $P/samples.parquet $(patsubst %,$L/%.json,cores bathymetry) \
                     $(filter-out $S/maps.json,$(SETTINGS)) $L/program_provenance.json
 	$(call run,provenance)
 

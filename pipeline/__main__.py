@@ -43,11 +43,12 @@ def _typer(argv: list[str]) -> int:
     inputs = Annotated[list[Path], typer.Argument(help="Artefacts, lists of raw files and settings, in any order")]
     output = Annotated[Path, typer.Option("--out", help="File to make; its name says which artefact and which element")]
     raw_folder = Annotated[Path | None, typer.Option("--raw", help="Folder RAW that lists of raw files refer to")]
+    keep_all = Annotated[bool, typer.Option("--keep", help="Store every realisation beside the output (stage simulation)")]
 
     def stage_command(name: str) -> None:
         @app.command(name, help=f"Make an artefact of the stage {name}.")
-        def command(files: inputs, out: output, raw: raw_folder = None) -> None:
-            run_stage(name, files, out, raw)
+        def command(files: inputs, out: output, raw: raw_folder = None, *, keep: keep_all = False) -> None:
+            run_stage(name, files, out, raw, keep=keep)
 
     for name in STAGES:
         stage_command(name)
@@ -64,7 +65,7 @@ def _typer(argv: list[str]) -> int:
     return 0
 
 
-def run_stage(name: str, files: list[Path], out: Path, raw: Path | None) -> None:
+def run_stage(name: str, files: list[Path], out: Path, raw: Path | None, *, keep: bool = False) -> None:
     """Read the inputs of a stage, run it, write its artefact, and print what it says and how long it took."""
     import importlib
     from time import perf_counter
@@ -76,7 +77,7 @@ def run_stage(name: str, files: list[Path], out: Path, raw: Path | None) -> None
     # A Cholesky solve differs in its last bits with the number of BLAS threads: one thread, the same bytes everywhere.
     with threadpool_limits(limits=1, user_api="blas"):
         try:
-            artefact = module.run(**_arguments(module, files, out, raw))
+            artefact = module.run(**_arguments(module, files, out, raw, keep=keep))
         except RowsRefused as error:
             _write_refused(error, out.parent)
             raise
@@ -86,11 +87,11 @@ def run_stage(name: str, files: list[Path], out: Path, raw: Path | None) -> None
     print(f"{name:<17} {out.name:<22} {perf_counter() - started:5.1f} s", flush=True)
 
 
-def _arguments(module: ModuleType, files: list[Path], out: Path, raw: Path | None) -> dict[str, Any]:
+def _arguments(module: ModuleType, files: list[Path], out: Path, raw: Path | None, *, keep: bool) -> dict[str, Any]:
     """Each file goes to the parameter whose type claims its name; several of one type are a list, sorted by name."""
     from typing import get_type_hints
 
-    from pipeline.artefacts import Subject
+    from pipeline.artefacts import REALISATIONS, Calibration, Keep, Subject
     from pipeline.config import Section, read_section
 
     arguments: dict[str, Any] = {}
@@ -102,6 +103,12 @@ def _arguments(module: ModuleType, files: list[Path], out: Path, raw: Path | Non
         kind = get_args(hint)[0] if several else hint
         if kind is Subject:
             arguments[parameter] = Subject(out.stem.partition("_")[2])
+            continue
+        if kind is Keep:
+            arguments[parameter] = Keep(out.with_name(REALISATIONS) if keep else None)
+            continue
+        if kind is Calibration:
+            arguments[parameter] = Calibration.shipped()
             continue
         if issubclass(kind, Section):
             mine = [path for path in files if path.parent.name == ".settings" and (kind is Section or path.stem == kind.section)]
@@ -115,6 +122,9 @@ def _arguments(module: ModuleType, files: list[Path], out: Path, raw: Path | Non
             raise ArtefactError(msg)
         arguments[parameter] = values if several else values[0]
     unclaimed = sorted(set(files) - claimed)
+    if keep and not any(isinstance(value, Keep) for value in arguments.values()):
+        msg = f"stage {module.__name__.rpartition('.')[2]} makes no realisations: leave out --keep"
+        raise ArtefactError(msg)
     if unclaimed:
         msg = f"stage {module.__name__.rpartition('.')[2]} has no use for {', '.join(path.name for path in unclaimed)}"
         raise ArtefactError(msg)

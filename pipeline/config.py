@@ -141,6 +141,27 @@ class SimulationSettings(Section):
     section = "simulation"
     realisations: int = Field(500, ge=1, description="Number of realisations")
     seed: int = Field(20260201, ge=0, description="Seed of every random draw")
+    grade_field: bool = Field(True, description="Source of uncertainty: where between the cores the metal lies")
+    density: bool = Field(
+        True, description="Source of uncertainty: dry bulk density; where nothing is measured, the prior's mean, one draw per realisation"
+    )
+    assay_error: bool = Field(True, description="Source of uncertainty: errors of assay and sampling")
+    unsampled_layers: bool = Field(True, description="Source of uncertainty: layers that a core does not show, as missing data")
+    mean_and_spread: bool = Field(True, description="Source of uncertainty: mean and spread of the layers")
+    variogram: bool = Field(True, description="Source of uncertainty: range and nugget of the spatial model")
+    checks: bool = Field(True, description="Split the variance by source, try the other tail, and hold realisations against the data")
+    assay_relative_sd: float = Field(0.03, ge=0, le=0.5, description="Standard deviation of an assay, sampling included, as a share of the grade")
+    upper_tail: Literal["lognormal", "none"] = Field(
+        "lognormal", description="Beyond the highest datum of a layer: continues lognormally, or stays at it"
+    )
+    prior_range_extents: float = Field(
+        0.25, gt=0, le=10, description="Median of the prior of the horizontal range, in largest distances between cores"
+    )
+    prior_range_log_sd: float = Field(0.916, gt=0, le=5, description="Standard deviation of the natural logarithm of that range")
+    prior_nugget_share: float = Field(
+        0.1, gt=0, le=1, description="Mean of the exponential prior of the nugget's share of the variance, errors of assay and sampling apart"
+    )
+    shape_cores: float = Field(25.0, ge=0, le=10_000, description="Cores at which the shape of a layer's distribution weighs as much as that of all")
 
 
 class IntakeSettings(Section):
@@ -226,6 +247,16 @@ class TonnageSettings(Section):
     min_slope_of_regression: float = Field(0.5, ge=0, le=1, description="Cells with a lower slope of regression are not 'supported'")
 
 
+class ClassSettings(Section):
+    """Which blocks may be called measured or indicated: by the metal of the volume that a quarter or a year mines."""
+
+    section = "classes"
+    production_dry_t_day: float = Field(3500.0, gt=0, description="Dry mud lifted a day, tonnes")
+    production_days_year: float = Field(330.0, gt=0, le=366, description="Days of operation in a year")
+    half_width_share: float = Field(0.15, gt=0, lt=1, description="The metal of that volume must be known within this share of its mean")
+    confidence: float = Field(0.90, gt=0, lt=1, description="Confidence of the interval whose half-width that is")
+
+
 class MapSettings(Section):
     """How the maps look; changes nothing else."""
 
@@ -252,6 +283,7 @@ _SECTIONS: tuple[type[Section], ...] = (
     CrossValidationSettings,
     GradeSettings,
     TonnageSettings,
+    ClassSettings,
     MapSettings,
 )
 SECTIONS: dict[str, type[Section]] = {model.section: model for model in _SECTIONS}
@@ -274,6 +306,7 @@ class Settings(BaseModel):
     cross_validation: CrossValidationSettings = CrossValidationSettings()
     grade: GradeSettings = GradeSettings()
     tonnage: TonnageSettings = TonnageSettings()
+    classes: ClassSettings = ClassSettings()
     maps: MapSettings = MapSettings()
 
 

@@ -210,6 +210,15 @@ def estimated_cells(composites: Composites, seafloor: Seafloor, max_distance_spa
     return np.asarray(np.logical_and.reduce([near, seafloor.region_share > 0, *known]))
 
 
+def inside_hull(composites: Composites, seafloor: Seafloor, buffer_spacings: float) -> NDArray[np.bool_]:
+    """Cells whose centre lies in the hull of the cores widened by so many median station spacings, (rows, columns)."""
+    import shapely
+
+    positions_m = core_positions_m(composites, seafloor.grid)
+    hull = shapely.MultiPoint(positions_m).convex_hull.buffer(buffer_spacings * median_spacing_m(positions_m))
+    return np.asarray(shapely.contains_xy(hull, *seafloor.grid.centres_m()))
+
+
 def correlation(composites: Composites, grid: Grid, one: Variogram, other: Variogram) -> float:
     """Correlation of the standardised layer residuals of two variables where both are known; 0 where fewer than 3 are."""
     values = []

@@ -39,6 +39,12 @@ RAW_LISTS = {
 STAGES_THAT_SHOW = ("map", "index")
 """The stages that depend on pipeline/web."""
 
+CALIBRATION = "pipeline/calibration.json"
+"""What ``make calibrate`` found: a record beside the program, not a part of it."""
+
+STAGES_THAT_TELL_THE_CALIBRATION = ("validation",)
+"""The stages that depend on that record."""
+
 NO_PART_OF_A_PRODUCT = ("pipeline/scan.py", "pipeline/bootstrap.py", "pipeline/progress.py", "pipeline/reference_survey.py")
 """Program files that run before or beside the stages: a change there changes no product."""
 
@@ -250,6 +256,9 @@ def program_lists(root: Path) -> dict[str, str]:
     lists = {}
     for stage, path in stages.items():
         shown = {name: _sha256(file) for name, file in web.items()} if stage in STAGES_THAT_SHOW else {}
+        beside = root / CALIBRATION
+        if stage in STAGES_THAT_TELL_THE_CALIBRATION and beside.is_file():
+            shown[CALIBRATION] = _sha256(beside)
         lists[f"program_{stage}.json"] = _list_text({**common, **shown, path.relative_to(root).as_posix(): _sha256(path)})
     return lists
 
@@ -293,7 +302,11 @@ def remove_unassessed(elements: Iterable[str], processed: Path, maps: Path) -> l
     """
     kept = {*elements, "density"}
     removed = []
-    for folder, pattern in ((processed, r"grade_(\w+)\.tif"), (processed, r"variogram_(\w+)\.json"), (maps, r"grade_(\w+)\.html")):
+    for folder, pattern in (
+        (processed, r"(?:grade|percentiles|probability)_(\w+)\.tif"),
+        (processed, r"variogram_(\w+)\.json"),
+        (maps, r"grade_(\w+)\.html"),
+    ):
         for path in sorted(folder.iterdir()):
             found = re.fullmatch(pattern, path.name)
             if found and found.group(1) not in kept:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import tomllib
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from pipeline.artefacts import (
     BathymetryFiles,
+    Calibration,
     Composites,
     CoreFiles,
     CrossValidation,
@@ -17,19 +19,37 @@ from pipeline.artefacts import (
     JointModel,
     Samples,
     Seafloor,
+    Simulation,
     Subject,
     Tonnage,
+    TruthFiles,
+    Validation,
     Variogram,
 )
 from pipeline.config import Settings, read_settings
 from pipeline.files import sha256_of
-from pipeline.stages import composites, coregionalisation, cross_validation, density, grade, samples, seafloor, tonnage, variogram
+from pipeline.stages import (
+    composites,
+    coregionalisation,
+    cross_validation,
+    density,
+    grade,
+    samples,
+    seafloor,
+    simulation,
+    tonnage,
+    validation,
+    variogram,
+)
+
+NOT_CALIBRATED = Calibration(None)
 
 
 @dataclass(frozen=True)
 class Assessment:
-    """Every artefact up to the tonnage."""
+    """Every artefact up to the grades; what follows is made when it is first asked for."""
 
+    raw: Path
     settings: Settings
     samples: Samples
     seafloor: Seafloor
@@ -39,7 +59,41 @@ class Assessment:
     cross_validation: CrossValidation
     density: Density
     grades: list[Grade]
-    tonnage: Tonnage
+
+    @cached_property
+    def simulation(self) -> Simulation:
+        """Summaries of the realisations."""
+        given = self.settings
+        return simulation.run(
+            self.composites, self.variograms, self.grades, self.seafloor, given.simulation, given.density, given.cutoffs, given.grade,
+            given.tonnage, given.variogram, given.classes,
+        )  # fmt: skip
+
+    @cached_property
+    def tonnage(self) -> Tonnage:
+        """The table."""
+        return self.tonnage_of(self.simulation)
+
+    def tonnage_of(self, simulation: Simulation) -> Tonnage:
+        """The table that follows from another simulation."""
+        given = self.settings
+        return tonnage.run(
+            self.composites, self.variograms, self.joint, self.cross_validation, self.grades, self.density, self.seafloor, simulation,
+            given.cutoffs, given.tonnage, given.grade, given.density,
+        )  # fmt: skip
+
+    @cached_property
+    def validation(self) -> Validation:
+        """Every check."""
+        return self.validation_of(self.simulation, self.tonnage)
+
+    def validation_of(self, simulation: Simulation, table: Tonnage, calibration: Calibration = NOT_CALIBRATED) -> Validation:
+        """Every check of another simulation, or with a calibration."""
+        truth = listed(TruthFiles, self.raw, ".json")
+        return validation.run(
+            self.composites, self.variograms, self.cross_validation, self.grades, self.density, simulation, table, self.seafloor, truth,
+            self.settings.grade, calibration,
+        )  # fmt: skip
 
     def tonnes(self, element: str, statistic: str, column: str = "metal_t", region: str = "all", cutoff_ppm: float = 0.0) -> float:
         """One figure of the tonnage table."""
@@ -62,7 +116,7 @@ def read_samples(raw: Path) -> Samples:
 
 
 def assess(raw: Path) -> Assessment:
-    """All estimating stages."""
+    """All estimating stages; those that simulate wait until they are asked for."""
     settings = read_settings(raw / "assessment.toml")
     accepted = read_samples(raw)
     floor = seafloor.run(listed(BathymetryFiles, raw, ".nc", ".tif"), settings.region, settings.grid)
@@ -73,10 +127,7 @@ def assess(raw: Path) -> Assessment:
     compared = cross_validation.run(layered, variograms, joint, floor, settings.cross_validation, settings.variogram)
     mud = density.run(layered, variograms[-1], floor, settings.grade, settings.density)
     grades = [grade.run(layered, [model, variograms[-1]], joint, compared, mud, floor, settings.grade) for model in variograms[:-1]]
-    table = tonnage.run(
-        layered, variograms, joint, compared, grades, mud, floor, settings.cutoffs, settings.tonnage, settings.grade, settings.density
-    )
-    return Assessment(settings, accepted, floor, layered, variograms, joint, compared, mud, grades, table)
+    return Assessment(raw, settings, accepted, floor, layered, variograms, joint, compared, mud, grades)
 
 
 def with_settings(text: str, **changes: str) -> str:

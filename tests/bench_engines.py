@@ -6,6 +6,7 @@ Every engine gets the same seeded input, in a fresh process of its own, with bot
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import functools
 import hashlib
 import importlib
@@ -28,9 +29,11 @@ sys.path[:0] = [str(ROOT)]
 from bench_report import machine, print_task, write_report
 from peers.engines import (
     ENGINES,
+    SIMULATIONS,
     SOLVERS,
     CannotError,
     Problem,
+    Simulation,
     Solver,
     gstat_variogram,
     gstlearn_variogram,
@@ -38,12 +41,26 @@ from peers.engines import (
     has_gstat,
     ours_variogram,
 )
-from peers.tasks import TASKS, VARIOGRAM, VARIOGRAM_DATA, VARIOGRAM_TARGETS, Task, deep, flat, variogram_input
+from peers.tasks import (
+    SIMULATION,
+    SIMULATION_ENGINES,
+    SIMULATION_TARGETS,
+    TASKS,
+    VARIOGRAM,
+    VARIOGRAM_DATA,
+    VARIOGRAM_TARGETS,
+    Task,
+    deep,
+    flat,
+    simulation_input,
+    variogram_input,
+)
 
 from pipeline.geostatistics.kriging import Kriging
 
 STORE = ROOT / ".cache" / "benchmarks.json"
 SCALING = "scaling"
+KEYS = [*TASKS, VARIOGRAM, SIMULATION, SCALING]
 LIMIT_S = 60.0
 RUN = 200  # neighbouring cells that are drawn together: engines may use that neighbours share their data
 FIRST, FEW, MORE, CHECKED = 64, 400, 4_000, 400
@@ -52,7 +69,13 @@ PATIENCE = 12  # limits that a process may last before it is ended
 TOLERANCE = {"krigekit": 2e-3}  # solves in single precision
 DOUBLE = 1e-6
 
+# Realisations against kriging: root mean square error of their mean in Monte-Carlo standard errors, which is 1 by chance alone; error of their mean
+# variance; largest miss of a datum at a cell's centre. Looser for engines that approximate.
+REALISED = {"ours": (1.25, 0.05, 2e-6)}
+REALISED_BY_PEERS = (4.0, 0.8, 0.5)
+
 MODULES = {"ours": "pipeline.geostatistics.kriging", "GSTools": "gstools", "PyKrige": "pykrige.ok3d", "gstlearn": "gstlearn", "krigekit": "krigekit"}
+SIMULATION_MODULES = {"ours": "pipeline.geostatistics.conditional_simulation", "gstlearn SPDE": "gstlearn"}
 VARIOGRAMS = {
     "ours": (ours_variogram, [{}]),
     "GSTools": (gstools_variogram, [{"compiled": "core"}, {"compiled": "cython"}]),
@@ -67,10 +90,10 @@ def main() -> int:
         key, engine, out = arguments.child
         json_out(Path(out), measured_here(key, engine, arguments))
         return 0
-    keys = arguments.tasks or [*TASKS, VARIOGRAM, SCALING]
-    unknown = set(keys) - {*TASKS, VARIOGRAM, SCALING}
+    keys = arguments.tasks or KEYS
+    unknown = set(keys) - set(KEYS)
     if unknown:
-        sys.exit(f"bench: no task {', '.join(sorted(unknown))}; there are {', '.join([*TASKS, VARIOGRAM, SCALING])}")
+        sys.exit(f"bench: no task {', '.join(sorted(unknown))}; there are {', '.join(KEYS)}")
     store = stored(arguments.quick)
     is_right = True
     with tempfile.TemporaryDirectory() as folder:
@@ -81,8 +104,8 @@ def main() -> int:
             is_right &= print_task(key, record, with_targets=not arguments.quick)
             if not arguments.quick:
                 json_out(STORE, store)
-    if not arguments.quick and set(store["tasks"]) >= {*TASKS, VARIOGRAM, SCALING}:
-        write_report({**store, "tasks": {key: store["tasks"][key] for key in [*TASKS, VARIOGRAM, SCALING]}}, ROOT / "docs")
+    if not arguments.quick and set(store["tasks"]) >= set(KEYS):
+        write_report({**store, "tasks": {key: store["tasks"][key] for key in KEYS}}, ROOT / "docs")
         print("written: docs/benchmarks.md")
     return 0 if is_right else 1
 
@@ -122,6 +145,8 @@ def timed(key: str, folder: Path, arguments: argparse.Namespace) -> dict:
     """Every engine's record of one task, with its agreement with ours."""
     if key == VARIOGRAM:
         engines, record = [*VARIOGRAMS, *(["R gstat"] if has_gstat() else [])], variogram_record(arguments.quick)
+    elif key == SIMULATION:
+        engines, record = list(SIMULATION_ENGINES), simulation_record(arguments.quick)
     else:
         task = chosen(key, arguments.quick)
         engines, record = list(task.engines), task_record(task)
@@ -132,7 +157,7 @@ def timed(key: str, folder: Path, arguments: argparse.Namespace) -> dict:
         if engine == "ours":
             result["compile_s"] = compiling.get("first_s", float("nan"))
         record["engines"][engine] = result
-    compare(record, chosen(key, arguments.quick).scattered_own_variance if key != VARIOGRAM else ())
+    compare(record, chosen(key, arguments.quick).scattered_own_variance if key in TASKS else ())
     return record
 
 
@@ -210,6 +235,21 @@ def variogram_record(quick: bool) -> dict:
     }
 
 
+def simulation_record(quick: bool) -> dict:
+    """The same of the task of conditional simulation."""
+    simulation = simulation_input("spherical", quick)
+    rows, columns = simulation.shape
+    return {
+        "title": f"{simulation.realisations} conditional realisations, {columns} × {rows} cells, {len(simulation.values)} data",
+        "size": f"{len(simulation.values):,} data, {columns:,} × {rows:,} cells, {simulation.realisations} realisations",
+        "reach": "spherical (gstlearn SPDE: Matérn 3/2), range 0.3 of every side of the extent, mean known",
+        "cells": rows * columns * simulation.realisations,
+        "targets": SIMULATION_TARGETS,
+        "against_kriging": True,
+        "engines": {},
+    }
+
+
 def compare(record: dict, scattered: tuple[str, ...]) -> None:
     """Largest difference from our results, in units of the data's spread and of the sill, and the ratio of times."""
     mine = record["engines"]["ours"]
@@ -217,6 +257,8 @@ def compare(record: dict, scattered: tuple[str, ...]) -> None:
         if "failed" in mine or "failed" in result:
             continue
         result["ratio"] = result["seconds"] / mine["seconds"]
+        if "differences" in result:
+            continue
         result["differences"] = []
         for name, (one, other) in enumerate(zip(mine["checked"], result["checked"], strict=True)):
             difference = np.array(other) - np.array(one)
@@ -235,6 +277,8 @@ def measured_here(key: str, engine: str, arguments: argparse.Namespace) -> dict:
     """Time one engine on one task, in this process."""
     if key == VARIOGRAM:
         return variogram_here(engine, 2_000 if arguments.quick else VARIOGRAM_DATA)
+    if key == SIMULATION:
+        return simulation_here(engine, arguments.quick)
     if key == SCALING:
         return scaling_here(arguments.quick)
     task = chosen(key, arguments.quick)
@@ -365,6 +409,62 @@ def variogram_result(options, first_s, wall_s, lags, cores, runs, start_mb, most
         "peak_mb": most_mb,
         "checked": [share.tolist(), gamma.tolist()],
     }
+
+
+def simulation_here(engine: str, quick: bool) -> dict:
+    """Time one engine on conditional realisations: set-up, normals, fields, conditioning, and the copy into one array."""
+    kind, variants = SIMULATION_ENGINES[engine]
+    simulation, function = simulation_input(kind, quick), SIMULATIONS[engine]
+    start_mb, begin_s = peak_mb(), time.perf_counter()
+    importlib.import_module(SIMULATION_MODULES.get(engine) or MODULES[engine])
+    function(dataclasses.replace(simulation_input(kind, quick=True), realisations=2), **variants[0])
+    first_s = time.perf_counter() - begin_s
+
+    def seconds(options, realisations=simulation.realisations):
+        begin_s, begin_cpu_s = time.perf_counter(), time.process_time()
+        fields = function(dataclasses.replace(simulation, realisations=realisations), **options)
+        return time.perf_counter() - begin_s, time.process_time() - begin_cpu_s, fields
+
+    options = variants[0] if len(variants) == 1 else quickest(lambda options: seconds(options, 2)[0], variants)[0]
+    taken, fields = [], None
+    while not taken or (taken[0][0] < SHORT_S and len(taken) < REPEATS):
+        fields = None  # only one result at a time is kept
+        *times, fields = seconds(options)
+        taken.append(times)
+    most_mb = peak_mb()
+    wall_s, cpu_s = sorted(taken)[len(taken) // 2]
+    differences = against_kriging(simulation, fields)
+    limits = REALISED.get(engine, REALISED_BY_PEERS)
+    return {
+        "options": options,
+        "first_s": first_s,
+        "seconds": wall_s,
+        "runs": len(taken),
+        "timed_cells": fields.size,
+        "per_s": fields.size / wall_s,
+        "cores": cpu_s / wall_s,
+        "start_mb": start_mb,
+        "peak_mb": most_mb,
+        "differences": differences,
+        "agrees": all(found <= limit for found, limit in zip(differences, limits, strict=True)),
+    }
+
+
+def against_kriging(simulation: Simulation, fields: np.ndarray) -> list[float]:
+    """Error of the mean of realisations, of their variance, and at the data, in the units of REALISED."""
+    problem, count = simulation.problem, len(fields)
+    known, variance = ENGINES["ours"](problem)
+    known, variance = known.reshape(simulation.shape), variance.reshape(simulation.shape)
+    mean = fields.mean(axis=0, dtype=np.float64)
+    varies = variance > 0.02 * simulation.model.sill
+    scaled = (mean - known)[varies] / np.sqrt(variance[varies] / count)
+    spread = fields.var(axis=0, dtype=np.float64, ddof=1)
+    row = simulation.shape[0] - 0.5 - simulation.data_m[:, 1] / simulation.cell_m
+    column = simulation.data_m[:, 0] / simulation.cell_m - 0.5
+    on_centre = (np.abs(row - np.rint(row)) < 1e-6) & (np.abs(column - np.rint(column)) < 1e-6)
+    at = fields[:, np.rint(row[on_centre]).astype(int), np.rint(column[on_centre]).astype(int)]
+    missed = np.abs(at - simulation.values[on_centre]).max()
+    return [float(np.sqrt(np.mean(scaled**2))), float(abs(spread.mean() / variance.mean() - 1)), float(missed)]
 
 
 # ------------------------------------------------------------------ how cost grows

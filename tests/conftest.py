@@ -22,7 +22,8 @@ def write_tiny(folder: Path) -> Path:
 
     shutil.copytree(RAW / "bathymetry", folder / "bathymetry")
     shutil.copytree(RAW / "published", folder / "published")
-    settings = with_settings((RAW / "assessment.toml").read_text(encoding="utf-8"), cell_m="5000.0")
+    shutil.copytree(RAW / "truth", folder / "truth")
+    settings = with_settings((RAW / "assessment.toml").read_text(encoding="utf-8"), cell_m="5000.0", realisations="100")
     (folder / "assessment.toml").write_text(settings, encoding="utf-8")
     (folder / "cores").mkdir()
     shutil.copy2(RAW / "cores" / "reference_survey.toml", folder / "cores")
@@ -46,7 +47,7 @@ def tiny_assessment(tmp_path):
 
 @pytest.fixture(scope="session")
 def tiny(tmp_path_factory):
-    """Every artefact of the small assessment, up to the tonnage."""
+    """Every artefact of the small assessment."""
     from assess import assess
 
     return assess(write_tiny(tmp_path_factory.mktemp("tiny") / "raw"))
@@ -58,7 +59,7 @@ def reference(tmp_path_factory):
     from assess import assess, with_settings
 
     raw = tmp_path_factory.mktemp("reference")
-    for name in ("bathymetry", "cores"):
+    for name in ("bathymetry", "cores", "truth"):
         shutil.copytree(RAW / name, raw / name)
     settings = with_settings((RAW / "assessment.toml").read_text(encoding="utf-8"), cell_m="2000.0")
     (raw / "assessment.toml").write_text(settings, encoding="utf-8")

@@ -45,6 +45,9 @@ missing = "layer_mean"
 dy_ppm = [0.0, 20.0, 40.0, 60.0, 80.0]
 gd_ppm = [0.0, 20.0, 40.0]
 
+[simulation]
+realisations = 100
+
 [intake]
 on_refused = "stop"
 

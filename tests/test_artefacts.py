@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
 
 import geopandas as gpd
 import numpy as np
@@ -19,6 +19,7 @@ from pyproj import CRS
 from pipeline.artefacts import (
     BathymetryFiles,
     BlockModel,
+    Calibration,
     Composites,
     CoreFiles,
     CrossValidation,
@@ -30,7 +31,9 @@ from pipeline.artefacts import (
     Provenance,
     Samples,
     Seafloor,
+    Simulation,
     Tonnage,
+    Validation,
     Variogram,
     write_rejected,
 )
@@ -39,7 +42,13 @@ from pipeline.grid import Grid, same_grid
 from pipeline.stages import block_model, provenance
 
 RASTERS = ("seafloor.tif", "density.tif", "grade_dy.tif", "grade_gd.tif")
-KINDS = (Samples, Seafloor, Composites, Variogram, JointModel, CrossValidation, Density, Grade, Tonnage, BlockModel, Provenance, Page)
+SIMULATED = tuple(f"{kind}_{element}.tif" for kind in ("percentiles", "probability") for element in ("dy", "gd"))
+# Files that are written and read with another one.
+BESIDE = {"rejected.csv", "simulation.json", "classes.tif", *SIMULATED}
+KINDS = (
+    Samples, Seafloor, Composites, Variogram, JointModel, CrossValidation, Density, Grade, Simulation, Tonnage, BlockModel, Validation, Provenance,
+    Page,
+)  # fmt: skip
 
 
 def artefacts_of(result, raw):
@@ -55,9 +64,11 @@ def artefacts_of(result, raw):
         "cross_validation.json": result.cross_validation,
         "density.tif": result.density,
         **{f"grade_{grade.element}.tif": grade for grade in result.grades},
+        "totals.parquet": result.simulation,
         "tonnage.csv": result.tonnage,
-        "block_model.nc": block_model.run(result.seafloor, result.density, result.grades),
-        "provenance.json": provenance.run(result.tonnage, result.cross_validation, result.samples, cores, bathymetry, sections),
+        "block_model.nc": block_model.run(result.seafloor, result.density, result.grades, result.simulation),
+        "validation.json": result.validation,
+        "provenance.json": provenance.run(result.tonnage, result.simulation, result.cross_validation, result.samples, cores, bathymetry, sections),
         "index.html": Page("<!doctype html><title>堆積物</title>\n"),
     }
 
@@ -113,7 +124,9 @@ NAMES = (
     "coregionalisation.json",
     "cross_validation.json",
     *RASTERS,
+    "totals.parquet",
     "tonnage.csv",
+    "validation.json",
     "provenance.json",
     "index.html",
 )
@@ -122,17 +135,17 @@ NAMES = (
 @pytest.mark.parametrize("name", NAMES)
 def test_what_is_written_is_read_back(artefacts, written, name):
     again = type(artefacts[name]).read(written / name)
-    # Rasters hold float32, tables ten digits.
-    if name == "provenance.json":
+    # Rasters hold float32, also those beside the totals; tables ten digits.
+    if name in ("provenance.json", "validation.json"):
         assert json.loads(json.dumps(artefacts[name].content)) == again.content
     else:
-        assert_same(artefacts[name], again, rtol={".tif": 1e-6, ".csv": 1e-9}.get((written / name).suffix, 0))
+        assert_same(artefacts[name], again, rtol={".tif": 1e-6, ".csv": 1e-9}.get((written / name).suffix, 1e-6 if name == "totals.parquet" else 0))
 
 
 def test_every_file_is_claimed_by_exactly_one_kind(written):
     for path in written.iterdir():
         claiming = [kind for kind in KINDS if kind.matches(path)]
-        assert len(claiming) == (path.name != "rejected.csv"), path.name
+        assert len(claiming) == (path.name not in BESIDE), path.name
 
 
 def test_same_content_gives_the_same_bytes(artefacts, written, tmp_path):
@@ -140,15 +153,16 @@ def test_same_content_gives_the_same_bytes(artefacts, written, tmp_path):
         artefact.write(tmp_path / name)
     different = [path.name for path in sorted(tmp_path.iterdir()) if path.read_bytes() != (written / path.name).read_bytes()]
     assert different == []
-    assert len(list(tmp_path.iterdir())) == len(artefacts) + 1
+    assert {path.name for path in tmp_path.iterdir()} == artefacts.keys() | BESIDE
 
 
 def test_artefact_read_and_written_again_has_the_same_bytes(artefacts, written, tmp_path):
     """Nothing is lost on the way through a file, so a stage may run from files or from memory."""
-    models = ("variogram_dy.json", "coregionalisation.json", "cross_validation.json", "provenance.json")
-    for name in (*RASTERS, "samples.parquet", "composites.parquet", *models, "tonnage.csv"):
+    models = ("variogram_dy.json", "coregionalisation.json", "cross_validation.json", "validation.json", "provenance.json")
+    for name in (*RASTERS, "samples.parquet", "composites.parquet", "totals.parquet", *models, "tonnage.csv"):
         type(artefacts[name]).read(written / name).write(tmp_path / name)
-        assert (tmp_path / name).read_bytes() == (written / name).read_bytes(), name
+    for path in tmp_path.iterdir():
+        assert path.read_bytes() == (written / path.name).read_bytes(), path.name
 
 
 LABELS = [f"{layer}-{layer + 1} m" for layer in range(10)]
@@ -167,13 +181,100 @@ def test_bands_are_estimate_and_sd_then_one_pair_per_layer(written, name, pair, 
         assert list(raster.descriptions) == [*pair, *(f"{band} {label}" for label in LABELS for band in pair), *last]
 
 
+PERCENTILES = ("p05", "p10", "p25", "p50", "p75", "p90", "p95")
+
+
+def test_bands_of_the_percentiles(written):
+    with rasterio.open(written / "percentiles_dy.tif") as raster:
+        ppm = [f"dy_{name}_ppm" for name in (*PERCENTILES, "mean")]
+        assert list(raster.descriptions) == [*ppm, "dy_sd_ppm", *(f"{band} {label}" for label in LABELS for band in ppm)]
+        assert "what the resource industry calls P95" in raster.tags()["percentiles"]
+        values = raster.read(list(range(1, 8)))
+    known = np.isfinite(values).all(axis=0)
+    assert known.any()
+    assert np.all(np.diff(values[:, known], axis=0) >= 0)
+
+
+def test_bands_of_the_probability(written, tiny):
+    cutoffs = tiny.settings.cutoffs.of("dy")
+    with rasterio.open(written / "probability_dy.tif") as raster:
+        names = [f"dy_over_{cutoff:g}_ppm_probability" for cutoff in cutoffs]
+        assert list(raster.descriptions) == [*names, *(f"{name} {label}" for label in LABELS for name in names)]
+        assert json.loads(raster.tags()["cutoffs_ppm"]) == cutoffs
+        values = raster.read(list(range(1, 1 + len(cutoffs))))
+    known = np.isfinite(values).all(axis=0)
+    assert np.all(values[0, known] == 1)
+    assert np.all(np.diff(values[:, known], axis=0) <= 0)
+
+
+def test_cutoffs_that_differ_late_keep_their_bands(tiny, tmp_path):
+    grade = tiny.simulation.grades["dy"]
+    cutoffs = (0.0, *(100_000 + step / 10 for step in range(1, len(grade.cutoffs_ppm))))
+    replace(tiny.simulation, grades={"dy": replace(grade, cutoffs_ppm=cutoffs)}).write(tmp_path / "totals.parquet")
+    assert Simulation.read(tmp_path / "totals.parquet").grades["dy"].cutoffs_ppm == cutoffs
+
+
+def test_classes_carry_their_legend(written):
+    with rasterio.open(written / "classes.tif") as raster:
+        assert raster.descriptions == ("class_code", "reason_code", "year_half_width_share", "quarter_half_width_share")
+        legend, reasons = (json.loads(raster.tags()[name]) for name in ("classes", "reasons"))
+        code, reason = raster.read(1), raster.read(2)
+    assert legend == {"0": "unclassified", "1": "inferred", "2": "indicated", "3": "measured"}
+    assert {f"{value:g}" for value in np.unique(reason[np.isfinite(reason)])} <= set(reasons)
+    assert np.array_equal(np.isfinite(code), np.isfinite(reason))
+
+
+def test_totals_are_a_plain_table_sorted_by_what_names_a_row(written):
+    frame = pd.read_parquet(written / "totals.parquet")
+    keys = ["realisation", "element", "region", "cutoff_ppm"]
+    assert list(frame) == [*keys, "area_km2", "dry_mud_t", "metal_t"]
+    assert_frame_equal(frame, frame.sort_values(keys, ignore_index=True))
+    assert not frame.duplicated(keys).any()
+    assert frame.notna().all(axis=None)
+
+
+def test_a_simulation_of_nothing_is_written_and_read_back(tiny, tmp_path):
+    code = np.where(np.isnan(tiny.simulation.classes.code), np.nan, 0.0)
+    classes = replace(tiny.simulation.classes, code=code, reason=code, year_half_width_share=code * np.nan, quarter_half_width_share=code * np.nan)
+    reasons = {"not_simulated": {"dy": "all values are equal", "gd": "all values are equal"}}
+    nothing = replace(tiny.simulation, totals=tiny.simulation.totals.iloc[:0], grades={}, classes=classes, summary=reasons)
+    nothing.write(tmp_path / "totals.parquet")
+    again = Simulation.read(tmp_path / "totals.parquet")
+    assert len(again.totals) == 0
+    assert list(again.totals) == list(tiny.simulation.totals)
+    assert_same(replace(nothing, totals=again.totals), again, 1e-6)
+    assert {path.name for path in tmp_path.iterdir()} == {"totals.parquet", "classes.tif", "simulation.json"}
+
+
+def test_realisations_of_an_earlier_run_do_not_stay_beside_new_totals(tiny, tmp_path):
+    (tmp_path / "realisations.zarr").mkdir()
+    (tmp_path / "realisations.zarr" / "0").write_text("of other cores", encoding="utf-8")
+    replace(tiny.simulation, kept=True).write(tmp_path / "totals.parquet")
+    assert (tmp_path / "realisations.zarr").is_dir()
+    tiny.simulation.write(tmp_path / "totals.parquet")
+    assert not (tmp_path / "realisations.zarr").exists()
+
+
+def test_what_is_no_number_is_null_in_json(tiny, tmp_path):
+    summary = {"a": np.float64("nan"), "b": [np.int64(3), float("inf")], "c": {"d": np.array([1.5, np.nan])}, "e": (True, np.bool_(False), None)}
+    replace(tiny.simulation, summary=summary).write(tmp_path / "totals.parquet")
+    again = json.loads((tmp_path / "simulation.json").read_text(encoding="utf-8"))
+    assert again["summary"] == {"a": None, "b": [3, None], "c": {"d": [1.5, None]}, "e": [True, False, None]}
+    assert again["data_kind"] == "synthetic"
+
+
+def test_calibration_is_that_beside_the_program_or_nothing():
+    content = Calibration.shipped().content
+    assert content is None or {"program", "runs"} <= content.keys()
+
+
 def test_bands_of_the_seafloor(written):
     with rasterio.open(written / "seafloor.tif") as raster:
         assert raster.descriptions == ("depth_m", "slope_deg", "region_share")
         assert raster.units == ("m", "degree", "1")
 
 
-@pytest.mark.parametrize("name", RASTERS)
+@pytest.mark.parametrize("name", [*RASTERS, *SIMULATED, "classes.tif"])
 def test_raster_is_a_cloud_optimised_float32_with_units_and_nan(written, tiny, name):
     with rasterio.open(written / name) as raster:
         assert raster.tags(ns="IMAGE_STRUCTURE")["LAYOUT"] == "COG"
@@ -181,15 +282,14 @@ def test_raster_is_a_cloud_optimised_float32_with_units_and_nan(written, tiny, n
         assert np.isnan(raster.nodata)
         assert all(raster.units)
         by_name = dict(zip(raster.descriptions, raster.units, strict=True))
-        assert all(unit == "ppm" for band, unit in by_name.items() if "ppm" in band)
+        assert all(unit == "ppm" for band, unit in by_name.items() if band.split(" ")[0].endswith("_ppm"))
+        assert all(unit == "1" for band, unit in by_name.items() if "probability" in band)
         assert all(unit == "t/m3" for band, unit in by_name.items() if "t_m3" in band)
         found = Grid(CRS.from_wkt(raster.crs.to_wkt()), raster.transform, raster.shape)
     assert same_grid(found, tiny.seafloor.grid)
 
 
 def test_layers_of_a_raster_survive_odd_depths(tiny, tmp_path):
-    from dataclasses import replace
-
     from pipeline.grid import Layers
 
     replace(tiny.seafloor, layers=Layers(0.1, 0.7, 0.2)).write(tmp_path / "seafloor.tif")
@@ -213,6 +313,14 @@ def test_block_model_opens_in_xarray_with_projection_and_units(written, tiny):
         assert dataset["dy_ppm"].dims == ("depth_m", "northing_m", "easting_m")
         assert dataset.attrs["Conventions"] == "CF-1.8"
         np.testing.assert_allclose(dataset["dy_ppm"], tiny.grades[0].layer_ppm, rtol=1e-6)
+        simulated = tiny.simulation.grades["dy"]
+        np.testing.assert_allclose(dataset["dy_p05_ppm"], simulated.block_ppm[0], rtol=1e-6)
+        np.testing.assert_allclose(dataset["dy_p95_ppm"], simulated.block_ppm[-1], rtol=1e-6)
+        assert dataset["dy_probability"].dims == ("dy_cutoff_ppm", "depth_m", "northing_m", "easting_m")
+        assert tuple(dataset["dy_cutoff_ppm"].values) == simulated.cutoffs_ppm
+        np.testing.assert_allclose(dataset["dy_probability"], simulated.block_probability, rtol=1e-6)
+        np.testing.assert_allclose(dataset["class_code"], tiny.simulation.classes.code)
+        assert dataset["class_code"].attrs["flag_meanings"] == "unclassified inferred indicated measured"
         np.testing.assert_allclose(dataset["water_depth_m"], tiny.seafloor.depth_m, rtol=1e-6)
         np.testing.assert_allclose(dataset["northing_m"], tiny.seafloor.grid.centres_m()[1][:, 0])
         assert list(dataset["depth_m"].values) == [layer + 0.5 for layer in range(10)]
@@ -255,7 +363,7 @@ def test_provenance_lists_every_figure_of_the_table(artefacts, tiny):
     assert set(content["settings"]) == set(type(tiny.settings).model_fields)
 
 
-@pytest.mark.parametrize("name", ["samples.parquet", "composites.parquet", *RASTERS])
+@pytest.mark.parametrize("name", ["samples.parquet", "composites.parquet", "totals.parquet", *RASTERS])
 def test_torn_file_is_explained(artefacts, written, tmp_path, name):
     (tmp_path / name).write_bytes((written / name).read_bytes()[:300])
     with pytest.raises(ArtefactError, match=f"{name} is not readable .* Delete it and run make all"):

@@ -54,7 +54,7 @@ def test_file_that_ships_names_every_key(reference_raw):
 
 
 BAD = [
-    ("[gridd]\ncell_m = 1.0\n", r"assessment.toml \[gridd\]: unknown section; known are assessment, composites, cross_validation, cutoffs, density"),
+    ("[gridd]\ncell_m = 1.0\n", r"assessment.toml \[gridd\]: unknown section; known are assessment, classes, composites, cross_validation, cutoffs"),
     ("[grid]\ncellm = 1.0\n", r"assessment.toml \[grid\] cellm: unknown key; known are bottom_m, cell_m, .*top_m"),
     ("[grid]\ncell_m = '500'\n", r"\[grid\] cell_m is '500': "),
     ("[grid]\ncell_m = true\n", r"\[grid\] cell_m is True: "),

@@ -1,4 +1,7 @@
-"""How often the plug-in interval of the total holds the truth, over deposits drawn with other seeds than the one that ships."""
+"""How often the interval of the total holds the truth, over deposits drawn with other seeds than the one that ships.
+
+A short look at the generator that ships; ``make calibrate`` measures coverage over deposits of many kinds.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,7 @@ def places(tmp_path_factory, reference_raw):
     raw = tmp_path_factory.mktemp("twins")
     shutil.copytree(reference_raw / "bathymetry", raw / "bathymetry")
     (raw / "assessment.toml").write_text(
-        with_settings((reference_raw / "assessment.toml").read_text(encoding="utf-8"), cell_m="2000.0"), encoding="utf-8"
+        with_settings((reference_raw / "assessment.toml").read_text(encoding="utf-8"), cell_m="2000.0", realisations="100"), encoding="utf-8"
     )
     (raw / "cores").mkdir()
     (raw / "cores" / "twin.toml").write_text("synthetic = true\n", encoding="utf-8")
@@ -38,10 +41,11 @@ def places(tmp_path_factory, reference_raw):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("element", ["dy", "gd"])
-def test_plug_in_interval_holds_the_truth_in_13_of_20_deposits(places, element, record_property):
+def test_90_percent_interval_holds_the_truth_in_14_of_20_deposits(places, element, record_property):
     held = sum(p05 <= truth <= p95 for p05, p95, _, truth in places[element])
     record_property(f"{element} held", held)
-    assert held >= 13
+    # Of 20 intervals that hold the truth 9 times in 10, fewer than 14 do so once in 400.
+    assert held >= 14
 
 
 @pytest.mark.slow

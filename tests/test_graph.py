@@ -22,7 +22,9 @@ VARIOGRAMS = {"variogram_dy.json", "variogram_gd.json", "variogram_density.json"
 COMPARED = {"coregionalisation.json", "cross_validation.json"}
 GRADES = {"grade_dy.tif", "grade_gd.tif"}
 MAPS = {"grade_dy.html", "grade_gd.html", "index.html"}
-SUMMARIES = {"tonnage.csv", "block_model.nc", "provenance.json"}
+PER_CELL = {f"{kind}_{element}.tif" for kind in ("percentiles", "probability") for element in ("dy", "gd")}
+SIMULATED = {"totals.parquet", "classes.tif", "simulation.json"} | PER_CELL
+SUMMARIES = SIMULATED | {"tonnage.csv", "block_model.nc", "validation.json", "provenance.json"}
 FROM_COMPOSITES = {"composites.parquet", "density.tif"} | VARIOGRAMS | COMPARED | GRADES | SUMMARIES | MAPS
 FROM_CORES = {"samples.parquet", "rejected.csv"} | FROM_COMPOSITES
 EVERYTHING = {"seafloor.tif"} | FROM_CORES
@@ -92,7 +94,9 @@ def test_a_touched_core_rebuilds_nothing(assessment):
     ("section", "line", "rebuilt"),
     [
         ("maps", 'colour_map = "lipari"', MAPS),
-        ("cutoffs", "dy_ppm = [0, 50]", {"tonnage.csv", "provenance.json"} | MAPS),
+        ("cutoffs", "dy_ppm = [0, 50]", SUMMARIES | MAPS),
+        ("simulation", "realisations = 100", SUMMARIES | MAPS),
+        ("classes", "confidence = 0.8", SUMMARIES | MAPS),
         ("cross_validation", "folds = 4", {"cross_validation.json"} | GRADES | SUMMARIES | MAPS),
         ("variogram", "", set()),
     ],
@@ -109,10 +113,10 @@ def test_published_figures_reach_pages_only(assessment):
 
 def test_the_truth_reaches_no_estimate(assessment):
     (assessment.raw / "truth" / "survey.json").write_text("another truth")
-    assert assessment.dirty() == {"index.html"}
+    assert assessment.dirty() == {"validation.json", "index.html"}
 
 
-@pytest.mark.parametrize("name", ["grade_dy.tif", "density.tif", "samples.parquet", "rejected.csv"])
+@pytest.mark.parametrize("name", ["grade_dy.tif", "density.tif", "samples.parquet", "rejected.csv", "totals.parquet", "probability_gd.tif"])
 def test_a_deleted_product_is_made_again(assessment, name):
     (assessment.processed / name).unlink()
     assert name in assessment.dirty()
@@ -123,6 +127,17 @@ def test_an_element_less_leaves_no_product_of_it(assessment):
     change_setting(assessment, "elements", 'assessed = ["dy"]')
     assert not any("_gd" in name for name in assessment.dirty())
     assert not list(assessment.processed.glob("*_gd.*")) + list(assessment.maps.glob("*_gd.*"))
+
+
+def test_realisations_are_kept_on_request_and_once(assessment):
+    def simulates(*flags):
+        return "pipeline simulation" in assessment.make("--dry-run", *flags)
+
+    assert not simulates()
+    assert simulates("KEEP=1")
+    # A folder stands for them all: made anew with the totals, it is newer than what they are made from.
+    (assessment.processed / "realisations.zarr").mkdir()
+    assert not simulates("KEEP=1")
 
 
 def test_a_clock_that_went_back_does_not_make_builds_endless(assessment):
@@ -164,6 +179,8 @@ def test_each_section_of_the_settings_is_known_to_the_graph():
 LAYERS = (
     {"__main__"},
     {"scan", "reference_survey", "stages"},
+    {"simulation_checks"},
+    {"deposit"},
     {"bathymetry", "core_files", "field"},  # what several stages share
     {"artefacts"},
     {"config", "geostatistics", "web", "units", "grid", "files", "progress"},

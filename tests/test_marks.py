@@ -9,7 +9,7 @@ import xarray as xr
 from assess import assess, listed, with_settings
 from planted import SETTINGS, cores_on_a_grid, csv_text, varied_ppm
 
-from pipeline.artefacts import BathymetryFiles, Composites, CoreFiles, Marks, Samples
+from pipeline.artefacts import BathymetryFiles, Composites, CoreFiles, Marks, Samples, Simulation
 from pipeline.stages import block_model, provenance
 
 ROWS = cores_on_a_grid(varied_ppm)
@@ -35,8 +35,10 @@ def made(request, plant, tmp_path_factory):
         "seafloor.tif": result.seafloor,
         "density.tif": result.density,
         "tonnage.csv": result.tonnage,
-        "block_model.nc": block_model.run(result.seafloor, result.density, result.grades),
-        "provenance.json": provenance.run(result.tonnage, result.cross_validation, result.samples, cores, bathymetry, sections),
+        "totals.parquet": result.simulation,
+        "block_model.nc": block_model.run(result.seafloor, result.density, result.grades, result.simulation),
+        "validation.json": result.validation,
+        "provenance.json": provenance.run(result.tonnage, result.simulation, result.cross_validation, result.samples, cores, bathymetry, sections),
         **{f"variogram_{variogram.subject}.json": variogram for variogram in result.variograms},
         "coregionalisation.json": result.joint,
         "cross_validation.json": result.cross_validation,
@@ -51,12 +53,13 @@ def test_mark_reaches_tables(made):
     kind, folder = made
     assert Samples.read(folder / "samples.parquet").marks == Marks(kind)
     assert Composites.read(folder / "composites.parquet").marks == Marks(kind)
+    assert Simulation.read(folder / "totals.parquet").marks == Marks(kind)
     assert set(pd.read_csv(folder / "tonnage.csv")["data_kind"]) == {kind}
 
 
 def test_mark_reaches_rasters_and_block_model(made):
     kind, folder = made
-    for name in ("grade_dy.tif", "grade_gd.tif", "density.tif"):
+    for name in ("grade_dy.tif", "grade_gd.tif", "density.tif", "percentiles_dy.tif", "probability_gd.tif", "classes.tif"):
         with rasterio.open(folder / name) as raster:
             assert {key.lower(): value for key, value in raster.tags().items()}["data_kind"] == kind
     with xr.open_dataset(folder / "block_model.nc", engine="h5netcdf") as dataset:
@@ -65,7 +68,8 @@ def test_mark_reaches_rasters_and_block_model(made):
 
 def test_mark_reaches_models_and_provenance(made):
     kind, folder = made
-    for name in ("variogram_dy.json", "variogram_density.json", "coregionalisation.json", "cross_validation.json", "provenance.json"):
+    names = ("variogram_dy.json", "variogram_density.json", "coregionalisation.json", "cross_validation.json")
+    for name in (*names, "simulation.json", "validation.json", "provenance.json"):
         assert f'"data_kind": "{kind}"' in (folder / name).read_text(encoding="utf-8")
 
 

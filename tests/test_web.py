@@ -10,6 +10,7 @@ from dataclasses import replace
 from html.parser import HTMLParser
 
 import numpy as np
+import pandas as pd
 import pytest
 from map_world import world
 
@@ -211,6 +212,36 @@ def test_truth_is_compared_only_while_samples_are_synthetic(tmp_path):
         assert ("Check against the known deposit" in result.html) is compared
         assert len(result.warnings) == compared
         assert not compared or "Dy truth 123,000 t is inside" in result.warnings[0]
+
+
+def test_an_element_without_realisations_has_no_interval_on_any_page(tmp_path):
+    here = world(tmp_path)
+    frame = here.tonnage.frame
+    here = replace(here, tonnage=replace(here.tonnage, frame=frame[frame["statistic"] == "kriged"]))
+    html = here.index_page().html
+    assert "sum of kriged blocks; no interval is given" in html
+    assert "90 % interval " not in html[html.index('id="card-dy"') : html.index("</article>")]
+    data = json.loads(re.search(r'id="map-data">(.*?)</script>', here.map_page().html)[1])
+    assert [region["total"] for region in data["tonnage"]] == [None, None]
+
+
+def test_the_place_of_the_truth_is_read_between_the_percentiles(tmp_path):
+    here = world(tmp_path, data_kind="synthetic")
+    rows = here.tonnage.frame.query("region == 'all' and cutoff_ppm == 0").set_index("statistic")
+    for statistic, share in (("p05", 5), ("p10", 10), ("p50", 50), ("p90", 90)):
+        truth = {"elements": {"dy": {"total": {"metal_t": rows.loc[statistic, "metal_t"], "area_km2": 3000.0}}}}
+        (here.raw / "truth" / "reference_survey.json").write_text(json.dumps(truth), encoding="utf-8")
+        found = re.search(r"at (\S+) % of the distribution$", here.index_page().warnings[0])
+        assert float(found[1]) == pytest.approx(share)
+
+
+def test_a_class_is_named_in_both_languages(tmp_path):
+    here = world(tmp_path)
+    frame = here.tonnage.frame
+    more = frame[frame["region"] == "supported"].assign(region="inferred")
+    html = replace(here, tonnage=replace(here.tonnage, frame=pd.concat([frame, more]))).index_page().html
+    assert "Class: inferred" in html
+    assert "区分：予測" in html
 
 
 @pytest.mark.parametrize(

@@ -126,10 +126,25 @@ def _layer_values(pieces: pd.DataFrame, layers: Layers, elements: list[str]) -> 
         frame[f"{element}_ppm"] = (total[f"{element}_metal"] / total[f"{element}_mass"].where(measured)).where(measured)
         frame[f"{element}_g_m3"] = (total[f"{element}_metal"] / total[f"{element}_length"].where(measured)).where(measured)
         frame[f"{element}_sampled_share"] = total[f"{element}_length"] / layers.layer_m
+        frame[f"{element}_samples"], frame[f"{element}_log_variance"] = _between_samples(pieces, pieces[f"{element}_ppm"], frame)
+        # The ratio to the first element varies less than either: what is simulated with its grade.
+        ratio = pieces[f"{element}_ppm"] / pieces[f"{elements[0]}_ppm"]
+        frame[f"{element}_ratio_log_variance"] = _between_samples(pieces, ratio, frame)[1]
+    measured_density = pieces["dry_bulk_density_t_m3"].where(~pieces["density_supplied"])
+    frame["density_samples"], frame["density_log_variance"] = _between_samples(pieces, measured_density, frame)
     frame["dry_bulk_density_t_m3"] = total["mass"] / total["length"]
     frame["density_supplied_share"] = total["supplied"] / total["length"]
     frame["sampled_share"] = total["length"] / layers.layer_m
     return frame
+
+
+def _between_samples(pieces: pd.DataFrame, values: pd.Series[float], frame: pd.DataFrame) -> tuple[Array, Array]:
+    """Number of positive samples in each composite, and the variance between their logarithms: NaN for fewer than two."""
+    usable = values.gt(0) & np.isfinite(values)
+    logs = values[usable].map(np.log)
+    groups = logs.groupby([pieces.loc[usable, "core_id"], pieces.loc[usable, "layer"]])
+    found = groups.agg(["count", "var"]).reindex(list(zip(frame["core_id"], frame["layer"], strict=True)))
+    return found["count"].fillna(0).to_numpy(dtype=np.int64), found["var"].to_numpy(dtype=float)
 
 
 def _weights(frame: pd.DataFrame, grid: Grid, region: RegionSettings) -> Array:

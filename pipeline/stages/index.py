@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.artefacts import (
+    CLASSES,
     DENSITY,
     Comparison,
     Composites,
@@ -32,7 +33,8 @@ Row = dict[str, float]
 Totals = dict[tuple[str, str, str], Row]
 
 _FIGURES = ("area_km2", "dry_mud_t", "grade_ppm", "metal_t", "oxide_t")
-_STATISTICS = ("mean", "p05", "p10", "p50", "p90", "p95")
+_BELOW = {"p05": 0.05, "p10": 0.10, "p50": 0.50, "p90": 0.90, "p95": 0.95}
+_STATISTICS = ("mean", *_BELOW)
 _PUBLISHED = ("takaya_2018_area", "takaya_2018_rey_mean", "takaya_2018_reo_total", "takaya_2018_best_square_reo", "takaya_2018_sites")
 _SCORES = ("rmse_g_m3", "mae_g_m3", "bias_g_m3", "crps_g_m3", "msdr", "skill")
 _SAME_AREA = 0.005  # larger differences between the areas of truth and estimate are told
@@ -86,6 +88,7 @@ def run(
         },
         "cards": [_card(grade, totals, maps) for grade in sorted(grades, key=lambda grade: elements.assessed.index(grade.element))],
         "tables": _tables(totals, elements),
+        "named": ("supported", "all", *list(CLASSES.values())[1:]),
         "coarse": rounded(seafloor.source_resolution_m / 1000, 2) if coarse else "",
         "truth": checks,
         "folds": f"{len(cross_validation.folds)}" if cross_validation.folds else "",
@@ -126,7 +129,7 @@ def rounded(value: float, digits: int = 4) -> str:
 
 def _totals(tonnage: Tonnage) -> Totals:
     """Rows at cut-off 0 by element, region and statistic."""
-    frame = tonnage.frame[(tonnage.frame["cutoff_ppm"] == 0) & tonnage.frame["statistic"].isin(_STATISTICS)]
+    frame = tonnage.frame[(tonnage.frame["cutoff_ppm"] == 0) & tonnage.frame["statistic"].isin(("kriged", *_STATISTICS))]
     return {(row["element"], row["region"], row["statistic"]): {key: float(row[key]) for key in _FIGURES} for row in frame.to_dict("records")}
 
 
@@ -151,19 +154,26 @@ def _card(grade: Grade, totals: Totals, maps: MapSettings) -> dict[str, Any]:
         "picture": grade_image(_small(grade.mean_ppm), nice_limits(grade.mean_ppm), maps.colour_map),
         "size": (columns, rows),
         "metal": "",
+        "low": "",
     }
     regions = _regions(totals, element)
     if regions:
         mean, low, high = (totals[element, regions[0], statistic] for statistic in ("mean", "p05", "p95"))
-        card |= {
-            "region": regions[0],
-            "metal_t": f"{mean['metal_t']!r}",
-            "metal": rounded(mean["metal_t"], 3),
-            "low": rounded(low["metal_t"], 3),
-            "high": rounded(high["metal_t"], 3),
-            "area_km2": rounded(mean["area_km2"]),
-        }
+        card |= _headline(regions[0], mean) | {"low": rounded(low["metal_t"], 3), "high": rounded(high["metal_t"], 3)}
+    else:
+        kriged = {region: totals[element, region, "kriged"] for region in ("supported", "all") if (element, region, "kriged") in totals}
+        card |= next((_headline(region, row) for region, row in kriged.items() if row["area_km2"] > 0), {})
     return card
+
+
+def _headline(region: str, row: Row) -> dict[str, Any]:
+    """What a card says of a region's metal."""
+    return {
+        "region": region,
+        "metal_t": f"{row['metal_t']!r}",
+        "metal": rounded(row["metal_t"], 3),
+        "area_km2": rounded(row["area_km2"]),
+    }
 
 
 def _small(values: Any) -> Any:
@@ -227,10 +237,15 @@ def _truth_checks(truth: TruthFiles, totals: Totals, elements: ElementSettings, 
 
 
 def _place(truth_t: float, row: dict[str, Row]) -> float:
-    """Share of the stated lognormal distribution below the truth."""
-    low, middle, high = (float(np.log(row[statistic]["metal_t"])) for statistic in ("p05", "p50", "p95"))
-    spread = (high - low) / (2 * NormalDist().inv_cdf(0.95))
-    return NormalDist(middle, spread).cdf(float(np.log(truth_t))) if spread > 0 else float(np.log(truth_t) > middle)
+    """Share of the realisations below the truth, read between the percentiles of the table; lognormal beyond them."""
+    known = np.log([row[statistic]["metal_t"] for statistic in _BELOW])
+    scores = np.array([NormalDist().inv_cdf(share) for share in _BELOW.values()])
+    at = float(np.log(truth_t))
+    if not np.all(np.diff(known) > 0):
+        return float(np.mean(known < at))
+    part = int(np.clip(np.searchsorted(known, at) - 1, 0, known.size - 2))
+    slope = (scores[part + 1] - scores[part]) / (known[part + 1] - known[part])
+    return NormalDist().cdf(float(scores[part] + slope * (at - known[part])))
 
 
 def _line(check: dict[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""Add blocks up to tonnes: kriged rows for every cut-off, and the distribution of the total at cut-off 0."""
+"""Tonnes: what the realisations add up to over every cut-off, and beside them the sum of kriged blocks."""
 
 from __future__ import annotations
 
@@ -6,16 +6,29 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.stats import norm
 
-from pipeline.artefacts import DENSITY, TONNAGE_COLUMNS, Composites, CrossValidation, Density, Grade, JointModel, Seafloor, Tonnage, Variogram
+from pipeline.artefacts import (
+    CLASSES,
+    DENSITY,
+    TONNAGE_COLUMNS,
+    Composites,
+    CrossValidation,
+    Density,
+    Grade,
+    JointModel,
+    Seafloor,
+    Simulation,
+    Tonnage,
+    Variogram,
+)
 from pipeline.config import CutoffSettings, DensitySettings, GradeSettings, TonnageSettings
-from pipeline.field import cell_drift, core_positions_m, correlation, estimated_cells, kriging_of, median_spacing_m, variogram_of
+from pipeline.field import cell_drift, correlation, estimated_cells, inside_hull, kriging_of, variogram_of
 from pipeline.geostatistics.layers import LayeredKriging
 from pipeline.grid import require_same_grid
 from pipeline.units import KM2_PER_M2, TONNE_PER_GRAM, oxide_per_element
 
 if TYPE_CHECKING:
+    import pandas as pd
     from numpy.typing import NDArray
 
     Array = NDArray[np.float64]
@@ -50,6 +63,7 @@ def run(
     grades: list[Grade],
     density: Density,
     seafloor: Seafloor,
+    simulation: Simulation,
     cutoffs: CutoffSettings,
     settings: TonnageSettings,
     grade_settings: GradeSettings,
@@ -57,15 +71,19 @@ def run(
 ) -> Tonnage:
     """Tonnes per element, region, cut-off and statistic.
 
-    ``kriged`` rows add up blocks whose kriged grade reaches the cut-off: kriged blocks are smooth, so this is no unbiased recoverable
-    tonnage. At cut-off 0 the total is lognormal with the kriged mean and the kriging variance of the total, every covariance between blocks included.
+    Rows ``mean, sd, p05 ...`` describe the totals of the realisations, each column on its own. ``kriged`` rows add up blocks whose kriged grade
+    reaches the cut-off: kriged blocks are smooth, so this is no unbiased recoverable tonnage. ``sd_closed_form``, at cut-off 0, is the standard
+    deviation of the kriged total with every covariance between blocks; it takes the spatial model as known, and values as they are, not their
+    logarithms, so that it is no estimate of ``sd``. An element that was not simulated has ``kriged`` rows alone, and a note says why.
     """
     import pandas as pd
 
-    require_same_grid(seafloor.grid, density.grid, *(grade.grid for grade in grades))
+    require_same_grid(seafloor.grid, density.grid, simulation.grid, *(grade.grid for grade in grades))
     rows: list[Row] = []
     near = estimated_cells(composites, seafloor, grade_settings.max_distance_spacings)
-    hull = _inside_hull(composites, seafloor, settings.hull_buffer_spacings)
+    supported = inside_hull(composites, seafloor, settings.hull_buffer_spacings)
+    for grade in grades:
+        supported &= grade.slope_of_regression >= settings.min_slope_of_regression
     density_variogram = variogram_of(variograms, DENSITY)
     density_kriging, density_covariance = None, np.empty((0, 0))
     if density_variogram.model is not None:
@@ -80,12 +98,54 @@ def run(
         deposit = _Deposit(composites, seafloor, grade, density, kriging, density_kriging, covariance, drift, density_covariance, r, prior_cv)
         cells = near.copy()
         cells[near] = np.isfinite(drift).all(axis=1)
-        supported = cells & hull & (grade.slope_of_regression >= settings.min_slope_of_regression)
-        for region, chosen in (("all", cells), ("supported", supported)):
+        totals = simulation.totals[simulation.totals["element"] == grade.element]
+        for region, chosen in _regions(cells, cells & supported, simulation, totals).items():
             rows += [_kriged(deposit, region, chosen, cutoff_ppm) for cutoff_ppm in cutoffs.of(grade.element)]
-            if chosen.any():
-                rows += _distribution(deposit, region, chosen, near)
-    return Tonnage(pd.DataFrame(rows, columns=list(TONNAGE_COLUMNS)), tuple(_missing(variograms, seafloor) + _barren(grades)))
+            here = totals[totals["region"] == region]
+            if len(here) and chosen.any():
+                rows.append(_closed_form(deposit, region, chosen, near))
+            rows += _simulated(deposit, region, here)
+    notes = _missing(variograms, seafloor) + _barren(grades) + _without_interval(grades, simulation)
+    return Tonnage(pd.DataFrame(rows, columns=list(TONNAGE_COLUMNS)), tuple(notes))
+
+
+def _regions(cells: Mask, supported: Mask, simulation: Simulation, totals: pd.DataFrame) -> dict[str, Mask]:
+    """Cells of each region: the two that are always there, and the classes that have totals."""
+    named = {name: cells & (simulation.classes.code == code) for code, name in CLASSES.items()}
+    return {"all": cells, "supported": supported, **{name: mask for name, mask in named.items() if (totals["region"] == name).any()}}
+
+
+def _without_interval(grades: list[Grade], simulation: Simulation) -> list[str]:
+    """Elements for which no interval is given, and why."""
+    reasons = simulation.summary.get("not_simulated", {})
+    missing = sorted(grade.element for grade in grades if grade.element not in set(simulation.totals["element"]))
+    return [f"{element}: no interval is given: {reasons.get(element, 'it was not simulated')}" for element in missing]
+
+
+def _simulated(deposit: _Deposit, region: str, totals: pd.DataFrame) -> list[Row]:
+    """Rows of one region over its cut-offs, from one row per realisation."""
+    rows: list[Row] = []
+    for cutoff_ppm, draws in totals.groupby("cutoff_ppm", sort=True):
+        area_km2, mud_t, metal_t = (draws[name].to_numpy(dtype=float) for name in ("area_km2", "dry_mud_t", "metal_t"))
+        some = mud_t > 0
+        # A grade of few realisations would be a grade of the rich ones.
+        told = 2 * np.count_nonzero(some) >= some.size
+        grade_ppm = metal_t[some] / mud_t[some] / TONNE_PER_GRAM if told else np.full(1, np.nan)
+        columns = (area_km2, mud_t, metal_t, grade_ppm)
+        statistics = {
+            "mean": [*(part.mean() for part in columns[:3]), metal_t.sum() / mud_t.sum() / TONNE_PER_GRAM if told else np.nan],
+            "sd": [_sd(part) for part in columns],
+            **{name: [np.quantile(part, share, method="weibull") for part in columns] for name, share in _PERCENTILES.items()},
+        }
+        rows += [_row(deposit, region, float(str(cutoff_ppm)), name, *map(float, figures)) for name, figures in statistics.items()]
+    return rows
+
+
+def _sd(draws: Array) -> float:
+    """Standard deviation over the realisations: exactly 0 where all are equal, NaN for a single one."""
+    if draws.size < 2 or not np.isfinite(draws).all():
+        return np.nan
+    return float(draws.std(ddof=1)) if np.ptp(draws) > 0 else 0.0
 
 
 def _missing(variograms: list[Variogram], seafloor: Seafloor) -> list[str]:
@@ -115,13 +175,13 @@ def _kriged(deposit: _Deposit, region: str, chosen: Mask, cutoff_ppm: float) -> 
     return _row(deposit, region, cutoff_ppm, "kriged", area_km2, float(mud_t.sum()), metal_t)
 
 
-def _distribution(deposit: _Deposit, region: str, chosen: Mask, near: Mask) -> list[Row]:
-    """Mean, spread and percentiles of the totals at cut-off 0; the covariances are those of the near cells."""
+def _closed_form(deposit: _Deposit, region: str, chosen: Mask, near: Mask) -> Row:
+    """Standard deviation of the kriged totals at cut-off 0; the covariances are those of the near cells."""
     seafloor = deposit.seafloor
     share = np.where(chosen, seafloor.region_share, 0.0)
     block_m3 = seafloor.grid.cell_area_m2 * seafloor.layers.layer_m
     total = _kriged(deposit, region, chosen, 0.0)
-    area_km2, mud_t, metal_t = (float(str(total[key])) for key in ("area_km2", "dry_mud_t", "metal_t"))
+    mud_t, metal_t = (float(str(total[key])) for key in ("dry_mud_t", "metal_t"))
     rows_of = chosen[near]
     _, metal_variance = deposit.kriging.total(share, deposit.covariance[rows_of], deposit.drift[rows_of])
     metal_sd_t = float(np.hypot(np.sqrt(metal_variance) * block_m3 * TONNE_PER_GRAM, deposit.prior_cv * metal_t))
@@ -136,35 +196,7 @@ def _distribution(deposit: _Deposit, region: str, chosen: Mask, near: Mask) -> l
         ratio = metal_t / mud_t
         variance = kriged_metal_sd_t**2 + (ratio * kriged_mud_sd_t) ** 2 - 2 * ratio * deposit.correlation * kriged_metal_sd_t * kriged_mud_sd_t
         grade_sd_ppm = np.sqrt(max(variance, 0.0)) / mud_t / TONNE_PER_GRAM
-    grade_ppm = metal_t / mud_t / TONNE_PER_GRAM
-    rows = [
-        _row(deposit, region, 0.0, "mean", area_km2, mud_t, metal_t, grade_ppm),
-        _row(deposit, region, 0.0, "sd", 0.0, mud_sd_t, metal_sd_t, grade_sd_ppm),
-    ]
-    for name, share_below in _PERCENTILES.items():
-        mud, metal, grade = (
-            lognormal_quantile(mean, sd, share_below) for mean, sd in ((mud_t, mud_sd_t), (metal_t, metal_sd_t), (grade_ppm, grade_sd_ppm))
-        )
-        rows.append(_row(deposit, region, 0.0, name, area_km2, mud, metal, grade))
-    return rows
-
-
-def lognormal_quantile(mean: float, sd: float, share_below: float) -> float:
-    r"""Quantile of the lognormal distribution with the given mean and standard deviation.
-
-    .. math:: s^2 = \ln(1 + \sigma^2/m^2), \quad q = m\, e^{-s^2/2 + s\,\Phi^{-1}(p)}
-
-    Examples
-    --------
-    >>> lognormal_quantile(100.0, 0.0, 0.05)
-    100.0
-    >>> round(lognormal_quantile(100.0, 10.0, 0.5), 3)
-    99.504
-    """
-    if mean <= 0:
-        return 0.0
-    log_sd = np.sqrt(np.log1p((sd / mean) ** 2))
-    return float(mean * np.exp(-(log_sd**2) / 2 + log_sd * norm.ppf(share_below)))
+    return _row(deposit, region, 0.0, "sd_closed_form", 0.0, mud_sd_t, metal_sd_t, grade_sd_ppm)
 
 
 def _row(
@@ -197,15 +229,6 @@ def _row(
 def _column_covariance(kriging: LayeredKriging, seafloor: Seafloor, cells: Mask) -> Array:
     easting_m, northing_m = (axis[cells] for axis in seafloor.grid.centres_m())
     return kriging.sum_covariance(easting_m, northing_m)
-
-
-def _inside_hull(composites: Composites, seafloor: Seafloor, buffer_spacings: float) -> Mask:
-    """Cells whose centre lies in the hull of the cores widened by a share of the median station spacing."""
-    import shapely
-
-    positions_m = core_positions_m(composites, seafloor.grid)
-    hull = shapely.MultiPoint(positions_m).convex_hull.buffer(buffer_spacings * median_spacing_m(positions_m))
-    return np.asarray(shapely.contains_xy(hull, *seafloor.grid.centres_m()))
 
 
 def _prior_cv(composites: Composites, element: str, prior: DensitySettings) -> float:

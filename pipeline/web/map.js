@@ -303,7 +303,7 @@ function seabedMap(handles) {
   function showRange() {
     const holder = $("range"), total = data.tonnage[state.region].total;
     holder.replaceChildren();
-    if (!total) return holder.append(make("p", { class: "small" }, word("empty")));
+    if (!total) return holder.append(make("p", { class: "small" }, word("range_none")));
     const p = Object.fromEntries(Object.entries(total).map(([statistic, row]) => [statistic, row.metal_t]));
     holder.append(whiskers(p));
     const table = make("table", { class: "figures range", id: "range-table" }), head = make("tr", {}, make("th"));

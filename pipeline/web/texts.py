@@ -124,6 +124,9 @@ MAP: Final[dict[str, Text]] = {
     "region": {"en": "Region", "ja": "対象域"},
     "supported": {"en": "Supported by cores", "ja": "コアで裏付けられた範囲"},
     "all": {"en": "All estimated cells", "ja": "推定した全範囲"},
+    "inferred": {"en": "Class: inferred", "ja": "区分：予測（inferred）"},
+    "indicated": {"en": "Class: indicated", "ja": "区分：概測（indicated）"},
+    "measured": {"en": "Class: measured", "ja": "区分：精測（measured）"},
     "in_place": {"en": "In place, {top}–{bottom} m", "ja": "原位置量（{top}–{bottom} m）"},
     "area": {"en": "Area", "ja": "面積"},
     "dry_mud": {"en": "Dry mud", "ja": "乾燥泥量"},
@@ -147,12 +150,16 @@ MAP: Final[dict[str, Text]] = {
         "ja": "{symbol} 金属量：90 %区間 {p05}～{p95} t、低位 {p10}、中央値 {p50}、高位 {p90} t",
     },
     "range_note": {
-        "en": "Whole deposit, cut-off 0. P90: nine in ten chances of more. Takes the fitted variogram as known, so the interval is too narrow.",
-        "ja": "カットオフなしの総量。P90 は「90 %の確率でこれを上回る」値。バリオグラムを既知とみなすため、区間は実際より狭めです。",
+        "en": "Whole deposit, cut-off 0, from simulation. P90: nine in ten chances of more.",
+        "ja": "カットオフなしの総量（シミュレーションによる）。P90 は「90 %の確率でこれを上回る」値。",
     },
     "range_later": {
-        "en": "Ranges are stated for cut-off 0 only; over other cut-offs they need simulation.",
-        "ja": "幅はカットオフなしの場合のみ示します。他のカットオフではシミュレーションが必要です。",
+        "en": "This range is of the whole deposit, cut-off 0; those over other cut-offs are in tonnage.csv.",
+        "ja": "この幅はカットオフなしの総量です。他のカットオフでの幅は tonnage.csv にあります。",
+    },
+    "range_none": {
+        "en": "No interval is given: this element was not simulated; provenance.json says why.",
+        "ja": "この元素はシミュレーションの対象外のため、区間を示しません（理由は provenance.json にあります）。",
     },
     "empty": {"en": "no block", "ja": "該当ブロックなし"},
     "layers": {"en": "Layers", "ja": "レイヤー"},
@@ -252,6 +259,10 @@ INDEX: Final[dict[str, Text]] = {
     "cells": {"en": "cells, {layer} m layers", "ja": "セル、層厚 {layer} m"},
     "water": {"en": "water depth", "ja": "水深"},
     "metal_in": {"en": "{symbol} metal in place", "ja": "{symbol} 金属量（原位置）"},
+    "no_interval": {
+        "en": "sum of kriged blocks; no interval is given, because this element was not simulated (provenance.json says why)",
+        "ja": "クリギングによるブロック推定値の合計。シミュレーションの対象外のため区間は示しません（理由は provenance.json）",
+    },
     "ninety_short": {"en": "90 % interval {low}–{high} t", "ja": "90 %区間 {low}～{high} t"},
     "open": {"en": "Open the {symbol} map", "ja": "{symbol} の地図を開く"},
     "picture": {"en": "{name}: mean grade {low} to {high} ppm, map picture", "ja": "{name}：平均品位 {low}～{high} ppm の地図"},
@@ -262,6 +273,9 @@ INDEX: Final[dict[str, Text]] = {
     "region": {"en": "Region", "ja": "対象域"},
     "supported": {"en": "Supported by cores", "ja": "コアで裏付けられた範囲"},
     "all": {"en": "All estimated cells", "ja": "推定した全範囲"},
+    "inferred": {"en": "Class: inferred", "ja": "区分：予測（inferred）"},
+    "indicated": {"en": "Class: indicated", "ja": "区分：概測（indicated）"},
+    "measured": {"en": "Class: measured", "ja": "区分：精測（measured）"},
     "quantity": {"en": "Quantity", "ja": "項目"},
     "mean": {"en": "Mean", "ja": "平均"},
     "low": {"en": "Low (P90)", "ja": "低位 (P90)"},
@@ -280,19 +294,18 @@ INDEX: Final[dict[str, Text]] = {
     },
     "sure": {"en": "How sure is this, and why?", "ja": "どれほど確かか"},
     "sure_1": {
-        "en": "The interval comes from kriging of the whole deposit with all its covariances, plus the "
-        "uncertainty of density. It takes the fitted variogram as known (a plug-in interval).",
-        "ja": "区間は、共分散をすべて含めた総量のクリギング分散と密度の不確かさから求め、当てはめたバリオグラムを既知とみなしています。",
+        "en": "The figures come from simulation: many deposits that all agree with the cores. Each one is summed first, then percentiles are taken.",
+        "ja": "数値はシミュレーションによります。コアの値を満たす多数の鉱床を作り、それぞれの総量を求めてから百分位数をとっています。",
     },
     "sure_2": {
-        "en": "Such intervals are known to be too narrow. In repeated surveys of computer-drawn deposits the "
-        "program's tests only ask that the 90 % interval hold the truth in at least 13 of 20.",
-        "ja": "この種の区間は実際より狭いことが知られています。計算機で作った鉱床での反復試験では、"
-        "90 %区間が真値を含む回数の合格基準は20回中13回以上です。",
+        "en": "They differ in what the cores leave open: the mud between them and below them, density, errors of assay, mean and spread of each "
+        "layer, and the spatial model itself (unless the settings switch one of these off).",
+        "ja": "鉱床ごとに異なるのは、コアでは決まらないものです。コア間とコア下方の泥、密度、分析誤差、"
+        "各層の平均とばらつき、空間モデルそのもの（設定で除くこともできます）。",
     },
     "sure_3": {
-        "en": "Simulation, still to come, will add the uncertainty of the variogram and of the histogram, and state ranges over every cut-off.",
-        "ja": "今後のシミュレーションで、バリオグラムと頻度分布の不確かさを加え、各カットオフでの幅も示します。",
+        "en": "How often such intervals hold the truth of deposits drawn by a computer stands in validation.json, with every other check.",
+        "ja": "計算機で作った鉱床の真値をこの区間が含んだ割合は、他の検証とともに validation.json にあります。",
     },
     "coarse": {
         "en": "The bathymetry (about {resolution} km) is coarser than a {cell} m cell: good for depth and the regional map, too coarse for slope.",
@@ -387,6 +400,10 @@ INDEX: Final[dict[str, Text]] = {
     "takaya_2018_sites": {"en": "Piston-core sites", "ja": "ピストンコア地点数"},
     "files": {"en": "Files behind this page", "ja": "元になるファイル"},
     "files_lead": {"en": "In the folder of processed data:", "ja": "処理済みデータのフォルダにあります："},
+    "file_totals": {"en": "totals of every realisation", "ja": "各シミュレーションの総量"},
+    "file_percentiles": {"en": "percentiles and probabilities over every cut-off", "ja": "百分位数と、各カットオフを上回る確率"},
+    "file_classes": {"en": "class of each cell and why", "ja": "各セルの区分とその理由"},
+    "file_validation": {"en": "every check of the estimate", "ja": "推定の検証結果"},
     "file_tonnage": {"en": "every figure, region and cut-off", "ja": "すべての数値・対象域・カットオフ"},
     "file_samples": {"en": "accepted samples with their source rows", "ja": "受理した試料と出典の行"},
     "file_rejected": {"en": "refused rows and why", "ja": "受理しなかった行と理由"},
@@ -403,12 +420,12 @@ INDEX: Final[dict[str, Text]] = {
     "source_depths": {"en": "Bathymetry: {source}", "ja": "水深データ：{source}"},
     "source_cores": {"en": "Cores: {source}", "ja": "コア：{source}"},
     "statement": {
-        "en": "This is not a CRIRSCO, JORC or NI 43-101 statement.",
-        "ja": "CRIRSCO・JORC・NI 43-101 に基づく報告ではありません。",
+        "en": "This program's output is not a CRIRSCO, JORC or NI 43-101 statement.",
+        "ja": "本プログラムの出力は、CRIRSCO・JORC・NI 43-101 に基づく報告ではありません。",
     },
     "statement_more": {
-        "en": "Nothing here has been classified as a resource or a reserve, and no economic viability is implied.",
-        "ja": "資源量・埋蔵量としての区分は行っておらず、経済性を示すものでもありません。",
+        "en": "Its classes only say how well tonnes are known; nothing is declared a resource or a reserve, and no economic viability is implied.",
+        "ja": "区分は量の確からしさを示すだけで、資源量・埋蔵量の宣言でも、経済性を示すものでもありません。",
     },
     "code": {"en": "Program version (sha256)", "ja": "プログラムの版 (sha256)"},
 }

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from peers.engines import Problem
+from peers.engines import Problem, Simulation
 
 from pipeline.geostatistics.coregionalisation import Coregionalisation
 from pipeline.geostatistics.covariance import CovarianceModel, Structure
@@ -146,6 +146,19 @@ def variogram_input(count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return np.ascontiguousarray(data_m[:, :2]), field_values(data_m, rng), np.linspace(0.0, longest_m, 31)
 
 
+def simulation_input(kind: str, quick: bool) -> Simulation:
+    """Data of the model itself, every second one on a cell's centre, and a grid over the extent."""
+    rng = np.random.default_rng(SEED)
+    side, count, realisations = (40, 40, 20) if quick else (SIMULATION_CELLS, SIMULATION_DATA, SIMULATION_REALISATIONS)
+    cell_m = float(EXTENT_M[0] / side)
+    data_m = flat_data_m(count, rng)
+    data_m[::2, :2] = (np.floor(data_m[::2, :2] / cell_m) + 0.5) * cell_m
+    data_m = data_m[np.unique(data_m, axis=0, return_index=True)[1]]
+    model = CovarianceModel(0.0, (structure(kind, 2),))
+    values = np.linalg.cholesky(model.between(data_m, data_m)) @ rng.normal(size=len(data_m))
+    return Simulation(data_m, values, model, (side, side), cell_m, realisations)
+
+
 _GSTOOLS = [{"compiled": "core", "chunk": 20_000}, {"compiled": "cython", "chunk": 20_000}, {"compiled": "core", "chunk": 2_000}]
 _PYKRIGE = [{"backend": "vectorized", "chunk": 50_000}, {"backend": "C"}, {"backend": "vectorized", "chunk": 5_000}]
 _GSTLEARN = [{"threads": 2}, {"threads": 1}]
@@ -182,3 +195,13 @@ TASKS = {
 VARIOGRAM = "i"
 VARIOGRAM_DATA = 20_000
 VARIOGRAM_TARGETS = {"R gstat": 3.0, "GSTools": 30.0}
+SIMULATION = "s"
+SIMULATION_CELLS, SIMULATION_DATA, SIMULATION_REALISATIONS = 500, 100, 100
+SIMULATION_TARGETS = {ALL: 10.0, "krigekit": 10.0}
+# For each engine its kind of covariance and the configurations that are tried.
+SIMULATION_ENGINES: dict[str, tuple[str, list[dict[str, Any]]]] = {
+    "ours": ("spherical", [{}]),
+    "gstlearn": ("spherical", [{"bands": 100, "threads": 2}, {"bands": 100, "threads": 1}]),
+    "gstlearn SPDE": ("matern32", [{"method": "SPDE"}]),
+    "krigekit": ("spherical", [{"max_data": 16, "threads": 2}]),
+}

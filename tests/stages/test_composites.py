@@ -187,6 +187,46 @@ def test_density_alone_informs_mud_but_no_grade():
     assert result.frame["dy_ppm"].isna().tolist() == [False, True]
 
 
+def test_samples_of_a_composite_are_counted_and_their_logarithms_compared():
+    row = only(compose([("A", 1.0, 1.3, 20, 30, 0.4), ("A", 1.3, 1.9, 40, 30, 0.5), ("A", 1.9, 2.0, 80, 60, None)]))
+    assert [row[f"{name}_samples"] for name in ("dy", "gd", "density")] == [3, 3, 2]
+    # Logarithms of 20, 40 and 80 are a step of ln 2 apart, those of 1.5, 0.75 and 0.75 have one step in them.
+    assert row["dy_log_variance"] == pytest.approx(np.log(2) ** 2)
+    assert row["gd_log_variance"] == pytest.approx(np.log(2) ** 2 / 3)
+    assert row["gd_ratio_log_variance"] == pytest.approx(np.log(2) ** 2 / 3)
+    assert row["dy_ratio_log_variance"] == 0
+    assert row["density_log_variance"] == pytest.approx(np.log(0.5 / 0.4) ** 2 / 2)
+
+
+def test_one_sample_has_no_variance_and_none_counts_as_none():
+    row = only(compose([("A", 1.0, 1.5, 20, None, 0.4), ("A", 1.5, 2.0, 40, None, None)], elements=("dy", "gd")))
+    assert [row[f"{name}_samples"] for name in ("dy", "gd", "density")] == [2, 0, 1]
+    assert np.isfinite(row["dy_log_variance"])
+    assert np.isnan([row["gd_log_variance"], row["gd_ratio_log_variance"], row["density_log_variance"]]).all()
+
+
+def test_zero_has_no_logarithm_and_is_no_sample_of_the_variance():
+    row = only(compose([("A", 1.0, 1.3, 0, 30, 0.5), ("A", 1.3, 1.6, 40, 30, 0.5), ("A", 1.6, 2.0, 80, 0, 0.5)]))
+    assert (row["dy_samples"], row["gd_samples"]) == (2, 2)
+    assert row["dy_log_variance"] == pytest.approx(np.log(2) ** 2 / 2)
+    # Of the ratios one is infinite and one 0: a single one is left.
+    assert np.isnan(row["gd_ratio_log_variance"])
+    assert row["gd_log_variance"] == 0
+
+
+def test_sample_across_a_boundary_counts_in_both_layers_and_cores_keep_apart():
+    frame = compose([("A", 1.0, 1.5, 20, 44, 0.5), ("A", 1.5, 2.5, 40, 44, 0.5), ("A", 2.5, 3.0, 80, 44, 0.5), ("B", 1.0, 2.0, 5, 44, 0.5)]).frame
+    assert list(frame["dy_samples"]) == [2, 2, 1]
+    assert list(frame["dy_log_variance"])[:2] == pytest.approx([np.log(2) ** 2 / 2] * 2)
+    assert np.isnan(frame["dy_log_variance"].iloc[2])
+
+
+def test_supplied_density_is_no_sample_of_density():
+    frame = compose(GAPPY, prior=DensitySettings(dry_bulk_density_t_m3=0.55, missing="prior")).frame
+    assert list(frame["density_samples"]) == [1, 1, 0, 1]
+    assert frame["density_log_variance"].isna().all()
+
+
 def test_declustering_weights_sum_to_1_in_every_layer(reference):
     sums = reference.composites.frame.groupby("layer")["declustering_weight"].sum()
     assert len(sums) == 10

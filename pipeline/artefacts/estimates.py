@@ -1,0 +1,183 @@
+"""What is estimated: density, grades, tonnages, the block model."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+
+from pipeline.artefacts.formats import layer_tags, layers_from, read_raster, write_csv, write_raster
+from pipeline.artefacts.survey import Marks
+from pipeline.files import atomic_path
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pandas as pd
+    import xarray as xr
+    from numpy.typing import NDArray
+
+    from pipeline.grid import Grid, Layers
+
+    Array = NDArray[np.float64]
+
+TONNAGE_COLUMNS = ("element", "region", "cutoff_ppm", "statistic", "area_km2", "dry_mud_t", "grade_ppm", "metal_t", "oxide_t", "data_kind")
+
+
+@dataclass(frozen=True)
+class Density:
+    """Dry bulk density of the blocks.
+
+    Parameters
+    ----------
+    column_t_m3, column_sd_t_m3 : (rows, columns) arrays
+        Mean over the assessed interval and its standard deviation.
+    layer_t_m3, layer_sd_t_m3 : (layers, rows, columns) arrays
+    source : str
+        As in :class:`Composites`.
+    """
+
+    grid: Grid
+    layers: Layers
+    column_t_m3: Array
+    column_sd_t_m3: Array
+    layer_t_m3: Array
+    layer_sd_t_m3: Array
+    source: str
+    marks: Marks
+
+    @classmethod
+    def matches(cls, path: Path) -> bool:
+        """Whether the file is this artefact."""
+        return path.name == "density.tif"
+
+    @classmethod
+    def read(cls, path: Path, _raw: Path | None = None) -> Self:
+        """Read the raster."""
+        grid, bands, tags = read_raster(path)
+        layers, values = layers_from(tags), list(bands.values())
+        return cls(grid, layers, values[0], values[1], np.array(values[2::2]), np.array(values[3::2]), tags["source"], Marks.from_tags(tags))
+
+    def write(self, out: Path) -> None:
+        """Write ``density.tif``."""
+        bands = {"dry_bulk_density_t_m3": self.column_t_m3, "dry_bulk_density_sd_t_m3": self.column_sd_t_m3}
+        for layer in range(self.layers.count):
+            label = self.layers.label(layer)
+            bands[f"dry_bulk_density_t_m3 {label}"] = self.layer_t_m3[layer]
+            bands[f"dry_bulk_density_sd_t_m3 {label}"] = self.layer_sd_t_m3[layer]
+        write_raster(out, self.grid, bands, {**layer_tags(self.layers), **self.marks.tags(), "source": self.source})
+
+
+@dataclass(frozen=True)
+class Grade:
+    """Grade of one element in the blocks, at block support.
+
+    Parameters
+    ----------
+    mean_ppm, sd_ppm : (rows, columns) arrays
+        Mass-weighted mean over the assessed interval; its standard deviation includes the covariance between layers.
+    layer_ppm, layer_sd_ppm : (layers, rows, columns) arrays
+    slope_of_regression : (rows, columns) array
+        Of the column's accumulation: 1 where the estimate is conditionally unbiased.
+    estimator : str
+        Name of the :class:`Estimator` of the accumulation.
+    """
+
+    element: str
+    grid: Grid
+    layers: Layers
+    mean_ppm: Array
+    sd_ppm: Array
+    layer_ppm: Array
+    layer_sd_ppm: Array
+    slope_of_regression: Array
+    marks: Marks
+    estimator: str
+
+    @classmethod
+    def matches(cls, path: Path) -> bool:
+        """Whether the file is this artefact."""
+        return re.fullmatch(r"grade_\w+\.tif", path.name) is not None
+
+    @classmethod
+    def read(cls, path: Path, _raw: Path | None = None) -> Self:
+        """Read the raster."""
+        grid, bands, tags = read_raster(path)
+        values, layers = list(bands.values()), layers_from(tags)
+        pairs = values[2 : 2 + 2 * layers.count]
+        per_layer = np.array(pairs[::2]), np.array(pairs[1::2])
+        slope, marks = bands["slope_of_regression"], Marks.from_tags(tags)
+        return cls(tags["element"], grid, layers, values[0], values[1], *per_layer, slope, marks, tags["estimator"])
+
+    def write(self, out: Path) -> None:
+        """Write ``grade_<element>.tif``."""
+        bands = {f"{self.element}_ppm": self.mean_ppm, f"{self.element}_sd_ppm": self.sd_ppm}
+        for layer in range(self.layers.count):
+            label = self.layers.label(layer)
+            bands[f"{self.element}_ppm {label}"] = self.layer_ppm[layer]
+            bands[f"{self.element}_sd_ppm {label}"] = self.layer_sd_ppm[layer]
+        bands["slope_of_regression"] = self.slope_of_regression
+        tags = {**layer_tags(self.layers), **self.marks.tags(), "element": self.element, "estimator": self.estimator}
+        write_raster(out, self.grid, bands, tags)
+
+
+@dataclass(frozen=True)
+class Tonnage:
+    """Tonnage table: columns as in ``TONNAGE_COLUMNS``, one row per element, region, cut-off and statistic."""
+
+    frame: pd.DataFrame
+    warnings: tuple[str, ...] = field(default=(), compare=False)
+
+    @classmethod
+    def matches(cls, path: Path) -> bool:
+        """Whether the file is this artefact."""
+        return path.name == "tonnage.csv"
+
+    @classmethod
+    def read(cls, path: Path, _raw: Path | None = None) -> Self:
+        """Read the table."""
+        import pandas as pd
+
+        return cls(pd.read_csv(path, keep_default_na=False, na_values=[""]))
+
+    def write(self, out: Path) -> None:
+        """Write ``tonnage.csv``."""
+        write_csv(self.frame.loc[:, list(TONNAGE_COLUMNS)], out)
+
+
+@dataclass(frozen=True)
+class BlockModel:
+    """All elements and layers in one CF data set."""
+
+    dataset: xr.Dataset
+
+    @classmethod
+    def matches(cls, path: Path) -> bool:
+        """Whether the file is this artefact."""
+        return path.name == "block_model.nc"
+
+    @classmethod
+    def read(cls, path: Path, _raw: Path | None = None) -> Self:
+        """Read the data set."""
+        import xarray as xr
+
+        with xr.open_dataset(path, engine="h5netcdf", decode_coords="all") as dataset:
+            return cls(dataset.load())
+
+    def write(self, out: Path) -> None:
+        """Write ``block_model.nc``."""
+        encoding: dict[str, dict[str, Any]] = {}
+        for name, variable in self.dataset.data_vars.items():
+            if variable.ndim:
+                # The encoding must name the grid mapping: to_netcdf drops it from attributes.
+                encoding[str(name)] = {
+                    "zlib": True,
+                    "complevel": 4,
+                    "dtype": "float32",
+                    "_FillValue": np.float32(np.nan),
+                    "grid_mapping": "crs",
+                }
+        with atomic_path(out) as temporary:
+            self.dataset.to_netcdf(temporary, engine="h5netcdf", encoding=encoding)

@@ -1,0 +1,187 @@
+"""How artefacts are stored: JSON, CSV, GeoParquet and cloud-optimised GeoTIFF, byte for byte the same for the same content."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pipeline.errors import ArtefactError
+from pipeline.files import atomic_path
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    import geopandas as gpd
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from pipeline.grid import Grid, Layers
+
+    Array = NDArray[np.float64]
+
+DENSITY = "density"
+"""Name of the density among the variograms, where elements have their symbols."""
+
+
+def layer_tags(layers: Layers) -> dict[str, str]:
+    """The layers as tags of a file."""
+    return {"layers_top_m": repr(layers.top_m), "layers_bottom_m": repr(layers.bottom_m), "layers_layer_m": repr(layers.layer_m)}
+
+
+def layers_from(tags: Mapping[str, Any]) -> Layers:
+    """Read back what :func:`layer_tags` made."""
+    from pipeline.grid import Layers
+
+    return Layers(float(tags["layers_top_m"]), float(tags["layers_bottom_m"]), float(tags["layers_layer_m"]))
+
+
+def numbers(values: Sequence[float] | Array) -> list[float | None]:
+    """JSON has no NaN."""
+    return [float(value) if np.isfinite(value) else None for value in values]
+
+
+def array_of(values: Sequence[float | None]) -> Array:
+    """Read back what :func:`numbers` made."""
+    return np.array([np.nan if value is None else value for value in values])
+
+
+def unit_of_subject(subject: str) -> str:
+    """Unit of a variable's values: density, or an element's accumulation."""
+    return "t/m3" if subject == DENSITY else "g/m3"
+
+
+def write_json(content: Any, out: Path) -> None:
+    """JSON with sorted keys; a value that is not a number is an error (see :func:`plain`)."""
+    with atomic_path(out) as temporary:
+        temporary.write_text(
+            json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8", newline="\n"
+        )
+
+
+def plain(content: Any) -> Any:
+    """Content as JSON knows it: plain numbers and lists, ``None`` for what is not a number."""
+    if isinstance(content, dict):
+        return {str(key): plain(value) for key, value in content.items()}
+    if isinstance(content, np.ndarray | list | tuple):
+        return [plain(value) for value in content]
+    if isinstance(content, np.generic):
+        return plain(content.item())
+    return None if isinstance(content, float) and not np.isfinite(content) else content
+
+
+def write_csv(frame: pd.DataFrame, out: Path) -> None:
+    """CSV with ten digits."""
+    with atomic_path(out) as temporary:
+        frame.to_csv(temporary, index=False, encoding="utf-8", lineterminator="\n", float_format="%.10g")
+
+
+_NOTES = b"assessment"
+
+
+def write_geoparquet(frame: gpd.GeoDataFrame, out: Path, notes: dict[str, Any]) -> None:
+    """GeoParquet with our own notes in the file's metadata, next to the standard ``geo`` entry."""
+    import io
+
+    import pyarrow.parquet as pq
+
+    # Through geopandas' public writer first, so that the standard metadata are its own.
+    buffer = io.BytesIO()
+    frame.to_parquet(buffer, index=False)
+    table = pq.read_table(buffer)
+    table = table.replace_schema_metadata({**(table.schema.metadata or {}), _NOTES: json.dumps(notes, sort_keys=True).encode()})
+    with atomic_path(out) as temporary:
+        pq.write_table(table, temporary, compression="zstd")
+
+
+def read_geoparquet(path: Path) -> tuple[gpd.GeoDataFrame, dict[str, Any]]:
+    """Rows, and the notes that :func:`write_geoparquet` put there."""
+    import geopandas as gpd
+    import pyarrow.parquet as pq
+
+    try:
+        notes = json.loads(pq.read_schema(path).metadata[_NOTES])
+        return gpd.read_parquet(path), notes
+    except (KeyError, OSError, ValueError) as error:
+        msg = f"{path.name} is not readable ({error}). Delete it and run make all."
+        raise ArtefactError(msg) from None
+
+
+def write_table(frame: pd.DataFrame, columns: Mapping[str, str], notes: dict[str, Any], out: Path) -> None:
+    """Parquet with the columns and types named, and our own notes in the file's metadata."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    schema = pa.schema([(name, pa.type_for_alias(kind)) for name, kind in columns.items()], {_NOTES: json.dumps(notes, sort_keys=True).encode()})
+    table = pa.Table.from_pydict({name: frame[name].to_numpy() for name in columns}, schema)
+    with atomic_path(out) as temporary:
+        pq.write_table(table, temporary, compression="zstd")
+
+
+def read_table(path: Path) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """Rows of a Parquet table, and the notes that :func:`write_table` put there."""
+    import pyarrow.parquet as pq
+
+    try:
+        table = pq.read_table(path)
+        return table.to_pandas(), json.loads(table.schema.metadata[_NOTES])
+    except (KeyError, OSError, TypeError, ValueError) as error:
+        msg = f"{path.name} is not readable ({error}). Delete it and run make all."
+        raise ArtefactError(msg) from None
+
+
+def write_raster(out: Path, grid: Grid, bands: dict[str, Array], tags: dict[str, str]) -> None:
+    """Cloud-optimised GeoTIFF, float32, NaN where unknown; the unit is the last word of a band's name and stands in its unit tag."""
+    import rasterio
+    from rasterio.crs import CRS as RasterioCRS
+
+    profile = {
+        "driver": "COG",
+        "dtype": "float32",
+        "count": len(bands),
+        "height": grid.shape[0],
+        "width": grid.shape[1],
+        "crs": RasterioCRS.from_wkt(grid.crs.to_wkt()),
+        "transform": grid.transform,
+        "nodata": np.nan,
+        "compress": "DEFLATE",
+        "predictor": "YES",
+        "overviews": "NONE",
+        "interleave": "PIXEL",
+        "num_threads": 1,
+    }
+    with atomic_path(out) as temporary, rasterio.open(temporary, "w", **profile) as raster:
+        for number, (name, values) in enumerate(bands.items(), start=1):
+            raster.write(values.astype(np.float32), number)
+            raster.set_band_description(number, name)
+            raster.set_band_unit(number, _unit_of(name))
+        raster.update_tags(**tags)
+
+
+def read_raster(path: Path) -> tuple[Grid, dict[str, Array], dict[str, str]]:
+    """Grid, bands by name and tags (in lower case) of a raster."""
+    import rasterio
+    from pyproj import CRS
+
+    from pipeline.grid import Grid
+
+    try:
+        with rasterio.open(path) as raster:
+            values = raster.read().astype(np.float64)
+            names = [str(name) for name in raster.descriptions]
+            grid = Grid(CRS.from_wkt(raster.crs.to_wkt()), raster.transform, (raster.height, raster.width))
+            return grid, dict(zip(names, values, strict=True)), {key.lower(): value for key, value in raster.tags().items()}
+    except rasterio.RasterioIOError as error:
+        msg = f"{path.name} is not readable ({error}). Delete it and run make all."
+        raise ArtefactError(msg) from None
+
+
+_UNITS = {"ppm": "ppm", "t_m3": "t/m3", "m": "m", "deg": "degree", "share": "1", "regression": "1", "probability": "1", "code": "1"}
+
+
+def _unit_of(band: str) -> str:
+    """Unit of a band from the last word of its name."""
+    word = band.split(" ")[0]
+    return next(unit for suffix, unit in _UNITS.items() if word.endswith("_" + suffix))

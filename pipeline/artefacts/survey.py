@@ -1,0 +1,298 @@
+"""What comes in: raw files, samples, the seafloor, composites, and the marks that every product carries on."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+import numpy as np
+
+from pipeline.artefacts.formats import layer_tags, layers_from, read_geoparquet, read_raster, write_csv, write_geoparquet, write_raster
+from pipeline.errors import ArtefactError
+from pipeline.files import sha256_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    import geopandas as gpd
+    import pandas as pd
+    import pandera.pandas as pandera
+    from numpy.typing import NDArray
+
+    from pipeline.grid import Grid, Layers
+
+    Array = NDArray[np.float64]
+
+DEEPEST_WATER_M = 12_000.0
+"""No water on Earth is deeper."""
+
+REJECTED_COLUMNS = ("file", "row", "column", "value", "reason")
+
+
+@dataclass(frozen=True)
+class Marks:
+    """What must stay visible in every product: where the data come from, and whether rows were left out.
+
+    Parameters
+    ----------
+    data_kind : str
+        ``measured``, ``synthetic`` or ``partly synthetic``.
+    rows_left_out : int
+        Refused rows that the settings allowed to be left out.
+    """
+
+    data_kind: str
+    rows_left_out: int = 0
+
+    @property
+    def is_synthetic(self) -> bool:
+        """Whether any sample is synthetic."""
+        return self.data_kind != "measured"
+
+    def text(self) -> str:
+        """One phrase for tables."""
+        return self.data_kind + (f"; {self.rows_left_out} refused rows left out" if self.rows_left_out else "")
+
+    def tags(self) -> dict[str, str]:
+        """Tags for rasters and other files."""
+        return {"data_kind": self.data_kind, "rows_left_out": str(self.rows_left_out)}
+
+    @classmethod
+    def from_tags(cls, tags: Mapping[str, Any]) -> Self:
+        """Read back what :meth:`tags` made."""
+        return cls(str(tags["data_kind"]), int(tags["rows_left_out"]))
+
+
+@dataclass(frozen=True)
+class RawFiles:
+    """Raw files with their content hashes: the only way by which raw data enter.
+
+    Parameters
+    ----------
+    raw : Path
+        The folder RAW.
+    hashes : dict of str to str
+        sha256 by path relative to RAW.
+    """
+
+    name: ClassVar[str]
+    raw: Path
+    hashes: dict[str, str]
+
+    @classmethod
+    def matches(cls, path: Path) -> bool:
+        """Whether the file is this list."""
+        return path.parent.name == ".lists" and path.name == f"{cls.name}.json"
+
+    @classmethod
+    def read(cls, path: Path, raw: Path | None) -> Self:
+        """Read the list; files are looked up below ``raw``."""
+        if raw is None:
+            msg = f"{path.name} lists raw files; say where they are with --raw"
+            raise ArtefactError(msg)
+        return cls(raw, json.loads(path.read_text(encoding="utf-8"))["files"])
+
+    def paths(self, *suffixes: str) -> list[tuple[str, Path]]:
+        """Relative name and full path of the listed files that end in one of the suffixes, sorted by name."""
+        return [(name, self.raw / name) for name in sorted(self.hashes) if name.lower().endswith(suffixes)]
+
+    def verified(self, name: str) -> Path:
+        """Full path of a listed file whose content is still what was listed."""
+        path = self.raw / name
+        if not path.is_file() or sha256_of(path) != self.hashes[name]:
+            msg = f"{name} changed while the build was running. Run make all again."
+            raise ArtefactError(msg)
+        return path
+
+
+class CoreFiles(RawFiles):
+    """Core tables and the notes beside them."""
+
+    name = "cores"
+
+
+class BathymetryFiles(RawFiles):
+    """Bathymetry grids and the notes beside them."""
+
+    name = "bathymetry"
+
+
+class PublishedFiles(RawFiles):
+    """Published figures."""
+
+    name = "published"
+
+    def figures(self) -> dict[str, dict[str, str]]:
+        """Rows that hold a value, by id; a figure marked unknown holds none."""
+        import csv
+
+        rows: dict[str, dict[str, str]] = {}
+        for name, _ in self.paths(".csv"):
+            with self.verified(name).open(encoding="utf-8-sig", newline="") as file:
+                rows |= {row["id"]: row for row in csv.DictReader(file) if row.get("id") and row.get("value")}
+        return rows
+
+
+class TruthFiles(RawFiles):
+    """Truth of a reference survey; no estimating stage takes this type."""
+
+    name = "truth"
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Accepted intervals and refused rows.
+
+    Parameters
+    ----------
+    frame : GeoDataFrame
+        One row per accepted interval: the flat sample columns, ``source_file``, ``source_row``, ``conversions``, ``data_kind``; WGS 84 points.
+    rejected : DataFrame
+        ``file, row, column, value, reason`` of every refused row.
+    marks : Marks
+    warnings : tuple of str
+        What a reader should know although nothing was refused.
+    """
+
+    frame: gpd.GeoDataFrame
+    rejected: pd.DataFrame
+    marks: Marks
+    warnings: tuple[str, ...] = ()
+
+    @classmethod
+    def matches(cls, path: Path) -> bool:
+        """Whether the file is this artefact."""
+        return path.name == "samples.parquet"
+
+    @classmethod
+    def read(cls, path: Path, _raw: Path | None = None) -> Self:
+        """Read the accepted intervals and, from beside them, the refused rows."""
+        import pandas as pd
+
+        frame, notes = read_geoparquet(path)
+        rejected = pd.read_csv(path.with_name("rejected.csv"), dtype=str, keep_default_na=False)
+        return cls(frame, rejected, Marks.from_tags(notes), tuple(notes.get("warnings", ())))
+
+    def write(self, out: Path) -> None:
+        """Write ``samples.parquet``, and ``rejected.csv`` beside it."""
+        _samples_schema(self.frame).validate(self.frame)
+        write_csv(self.rejected, out.with_name("rejected.csv"))
+        write_geoparquet(self.frame, out, {**self.marks.tags(), "warnings": list(self.warnings)})
+
+
+def _samples_schema(frame: gpd.GeoDataFrame) -> pandera.DataFrameSchema:
+    """What every accepted interval keeps to; nothing is coerced, for numbers were parsed by the strict reader."""
+    import pandera.pandas as pandera
+
+    def number(low: float, high: float, *, missing: bool) -> pandera.Column:
+        return pandera.Column(float, pandera.Check.in_range(low, high), nullable=missing)
+
+    grades = [str(column) for column in frame if str(column).endswith("_ppm") and column != "detection_limit_ppm"]
+    return pandera.DataFrameSchema(
+        {
+            "core_id": pandera.Column(str, pandera.Check.str_length(min_value=1)),
+            "longitude_deg": number(-180, 360, missing=False),
+            "latitude_deg": number(-90, 90, missing=False),
+            "water_depth_m": number(0, DEEPEST_WATER_M, missing=True),
+            "penetration_m": number(0, np.inf, missing=True),
+            "from_m": number(0, np.inf, missing=False),
+            "to_m": number(0, np.inf, missing=False),
+            "dry_bulk_density_t_m3": number(0, np.inf, missing=True),
+            "source_file": pandera.Column(str),
+            "source_row": pandera.Column(int, pandera.Check.ge(2)),
+            "conversions": pandera.Column(str),
+            "data_kind": pandera.Column(str, pandera.Check.isin(["measured", "synthetic"])),
+            **{grade: number(0, 1e6, missing=True) for grade in grades},
+        },
+        checks=pandera.Check(lambda table: table["from_m"] < table["to_m"], error="from_m above to_m"),
+        unique=["core_id", "from_m", "to_m"],
+    )
+
+
+def write_rejected(rejected: pd.DataFrame, processed: Path) -> None:
+    """Write ``rejected.csv`` alone: the one file that a refused survey replaces."""
+    write_csv(rejected, processed / "rejected.csv")
+
+
+@dataclass(frozen=True)
+class Seafloor:
+    """The grid with depth, slope and the share of each cell inside the region.
+
+    Parameters
+    ----------
+    grid, layers
+        Frame of everything estimated.
+    depth_m, slope_deg, region_share : (rows, columns) arrays
+        Water depth (positive down), slope from the native bathymetry, share of area inside the region; NaN where no bathymetry is.
+    source : str
+        Files and resolutions behind the depths.
+    source_resolution_m : float
+        Coarsest node spacing used inside the region.
+    """
+
+    grid: Grid
+    layers: Layers
+    depth_m: Array
+    slope_deg: Array
+    region_share: Array
+    source: str
+    source_resolution_m: float
+
+    @classmethod
+    def matches(cls, path: Path) -> bool:
+        """Whether the file is this artefact."""
+        return path.name == "seafloor.tif"
+
+    @classmethod
+    def read(cls, path: Path, _raw: Path | None = None) -> Self:
+        """Read the raster."""
+        grid, bands, tags = read_raster(path)
+        depth_m, slope_deg, region_share = (bands[name] for name in ("depth_m", "slope_deg", "region_share"))
+        return cls(grid, layers_from(tags), depth_m, slope_deg, region_share, tags["source"], float(tags["source_resolution_m"]))
+
+    def write(self, out: Path) -> None:
+        """Write ``seafloor.tif``."""
+        bands = {"depth_m": self.depth_m, "slope_deg": self.slope_deg, "region_share": self.region_share}
+        tags = {**layer_tags(self.layers), "source": self.source, "source_resolution_m": f"{self.source_resolution_m:.6g}"}
+        write_raster(out, self.grid, bands, tags)
+
+
+@dataclass(frozen=True)
+class Composites:
+    """One row per core and layer.
+
+    Parameters
+    ----------
+    frame : GeoDataFrame
+        ``core_id, layer, top_m, bottom_m``; per element ``<e>_ppm`` (weighted by length x density), ``<e>_g_m3`` (accumulation: grade x density
+        averaged by length) and ``<e>_sampled_share``; ``dry_bulk_density_t_m3``, ``density_supplied_share`` (share of the length whose density
+        comes from the settings' rule), ``sampled_share``, ``declustering_weight`` (sums to 1 in a layer); WGS 84 points.
+    layers : Layers
+    density_source : str
+        ``measured``, ``prior`` or ``measured, gaps supplied``.
+    marks : Marks
+    """
+
+    frame: gpd.GeoDataFrame
+    layers: Layers
+    elements: tuple[str, ...]
+    density_source: str
+    marks: Marks
+
+    @classmethod
+    def matches(cls, path: Path) -> bool:
+        """Whether the file is this artefact."""
+        return path.name == "composites.parquet"
+
+    @classmethod
+    def read(cls, path: Path, _raw: Path | None = None) -> Self:
+        """Read the table."""
+        frame, notes = read_geoparquet(path)
+        return cls(frame, layers_from(notes), tuple(notes["elements"]), notes["density_source"], Marks.from_tags(notes))
+
+    def write(self, out: Path) -> None:
+        """Write ``composites.parquet``."""
+        notes = {**layer_tags(self.layers), **self.marks.tags(), "elements": list(self.elements), "density_source": self.density_source}
+        write_geoparquet(self.frame, out, notes)

@@ -1,0 +1,331 @@
+"""Simulate the deposit many times over: what its tonnes, percentiles, probabilities and classes are drawn from.
+
+Joint conditional simulation of grades and density with parameters drawn anew for every realisation. One pass feeds every reducer.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pipeline.artefacts import NOT_KEPT, QUANTILES, Classes, Composites, Grade, Keep, Seafloor, SimulatedGrade, Simulation, Variogram
+from pipeline.config import ClassSettings, CutoffSettings, DensitySettings, GradeSettings, SimulationSettings, TonnageSettings, VariogramSettings
+from pipeline.deposit import SOURCES, Deposit, deposit_of, not_simulated
+from pipeline.field import estimated_cells, inside_hull
+from pipeline.geostatistics.block_reducers import Distribution, totals
+from pipeline.grid import require_same_grid
+from pipeline.simulation_checks import Coarse, accuracy, parameters, reproduction, source_shares, tail_sensitivity
+from pipeline.units import KM2_PER_M2, TONNE_PER_GRAM
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from pipeline.geostatistics.layered_simulation import Blocks
+    from pipeline.grid import Grid
+
+    Array = NDArray[np.float64]
+    Mask = NDArray[np.bool_]
+
+_BLOCK_CLASSES = 160
+_COLUMN_CLASSES = 400
+_SPAN = 5.0  # times beyond the measured grades: percentiles are sought between
+_COARSE_CELLS = 1500
+_QUARTERS = 4
+_KEYS = ["realisation", "element", "region", "cutoff_ppm"]
+
+
+def run(
+    composites: Composites,
+    variograms: list[Variogram],
+    grades: list[Grade],
+    seafloor: Seafloor,
+    settings: SimulationSettings,
+    density: DensitySettings,
+    cutoffs: CutoffSettings,
+    grade_settings: GradeSettings,
+    tonnage_settings: TonnageSettings,
+    variogram_settings: VariogramSettings,
+    classes: ClassSettings,
+    keep: Keep = NOT_KEPT,
+) -> Simulation:
+    """Draw realisations and keep what they leave behind."""
+    grid = require_same_grid(seafloor.grid, *(grade.grid for grade in grades))
+    reasons = not_simulated(composites, variograms)
+    near = estimated_cells(composites, seafloor, grade_settings.max_distance_spacings)
+    supported = near & inside_hull(composites, seafloor, tonnage_settings.hull_buffer_spacings)
+    for grade in grades:
+        supported &= grade.slope_of_regression >= tonnage_settings.min_slope_of_regression
+    if len(reasons) == len(composites.elements):
+        return _nothing(composites, seafloor, near, reasons)
+    deposit = deposit_of(composites, variograms, seafloor, settings, density, variogram_settings)
+    off = {source for source in SOURCES if not getattr(settings, source)}
+    regions = {"all": near, "supported": supported}
+    seen = _Reducers(deposit, seafloor, regions, cutoffs, _Panel.of(deposit, seafloor, classes))
+    simulation = deposit.simulation(_origin_m(grid), grid.shape, grid.cell_m, grade_settings.block_nodes, settings.seed, off)
+    draws = simulation.draws(settings.realisations)
+    for blocks in keep.storing(draws, settings.realisations, deposit.elements, deposit.layers, seafloor, composites.marks):
+        seen.add(blocks)
+    found = {element: seen.grade(number, near) for number, element in enumerate(deposit.elements)}
+    hull = inside_hull(composites, seafloor, tonnage_settings.hull_buffer_spacings)
+    half_widths = seen.half_widths(near, classes)
+    parts = seen.panel.year_parts, seen.panel.quarter_parts
+    for period in range(2):
+        # One cell is tested first: what fails there fails in the smaller volume too, and only what passes is divided.
+        if parts[period] > 1 and np.any(supported & (half_widths[0] <= classes.half_width_share)):
+            half_widths[period] = _in_parts(deposit, seafloor, near, parts[period], settings, grade_settings.block_nodes, off, classes)
+    classified = _classes(half_widths[0], half_widths[1], near, hull, supported, classes)
+    coarse = Coarse.of(deposit, seafloor, near, settings, grade_settings.block_nodes)
+    summary = {
+        "not_simulated": reasons,
+        "elements": list(deposit.elements),
+        "realisations": settings.realisations,
+        "seed": settings.seed,
+        "switched_off": sorted(off),
+        "covariance_error": simulation.covariance_error,
+        "parameters": parameters(deposit),
+        **_classes_said(seen.panel, half_widths, supported, grid.cell_m, classes),
+    }
+    if settings.checks:
+        whole = coarse.simulation(off)
+        summary |= {
+            "sources": source_shares(coarse, whole),
+            "tail": tail_sensitivity(coarse, whole),
+            "checks": reproduction(coarse, whole),
+            "accuracy": accuracy(deposit),
+        }
+    said = tuple(f"{element}: no interval is given: {reason}" for element, reason in sorted(reasons.items()))
+    return Simulation(grid, seafloor.layers, seen.table(), found, classified, summary, composites.marks, said, keep.path is not None)
+
+
+def _origin_m(grid: Grid) -> tuple[float, float]:
+    """Centre of the north-western cell."""
+    return float(grid.transform.c) + grid.cell_m / 2, float(grid.transform.f) - grid.cell_m / 2
+
+
+def _nothing(composites: Composites, seafloor: Seafloor, near: Mask, reasons: dict[str, str]) -> Simulation:
+    import pandas as pd
+
+    code = np.where(near, 0.0, np.nan)
+    unknown = np.full(seafloor.grid.shape, np.nan)
+    columns = ["realisation", "element", "region", "cutoff_ppm", "area_km2", "dry_mud_t", "metal_t"]
+    said = tuple(f"{element}: no interval is given: {reason}" for element, reason in sorted(reasons.items()))
+    return Simulation(
+        seafloor.grid, seafloor.layers, pd.DataFrame(columns=columns), {}, Classes(code, code, unknown, unknown), {"not_simulated": reasons},
+        composites.marks, said,
+    )  # fmt: skip
+
+
+def _in_parts(
+    deposit: Deposit, seafloor: Seafloor, near: Mask, parts: int, settings: SimulationSettings, nodes: int, off: set[str], classes: ClassSettings
+) -> Array:
+    """Half-width of the worst part of each cell, divided into parts x parts columns, over the mean; NaN outside the estimated cells."""
+    grid = seafloor.grid
+    rows, columns = (count * parts for count in grid.shape)
+    part_m = grid.cell_m / parts
+    origin_m = float(grid.transform.c) + part_m / 2, float(grid.transform.f) - part_m / 2
+    panel = _Panel((rows, columns), 1, 1, 1, 1)
+    found = [panel.distributions(deposit, number, rows * columns)[:1] for number in range(len(deposit.elements))]
+    sums = np.zeros((len(deposit.elements), rows * columns))
+    for blocks in deposit.simulation(origin_m, (rows, columns), part_m, nodes, settings.seed, off).draws(settings.realisations):
+        for number, metal in enumerate(blocks.metal_g_m3):
+            in_column = metal.sum(axis=0).ravel()
+            found[number][0].add(in_column)
+            sums[number] += in_column
+    widest = np.max([_half_width(part[0], total / settings.realisations, classes) for part, total in zip(found, sums, strict=True)], axis=0)
+    return np.where(near, widest.reshape(grid.shape[0], parts, grid.shape[1], parts).max(axis=(1, 3)), np.nan)
+
+
+def _half_width(distribution: Distribution, mean: Array, settings: ClassSettings) -> Array:
+    """Half of the width of the interval of the settings' confidence, over the mean."""
+    tail = (1 - settings.confidence) / 2
+    low, high = distribution.percentiles([tail, 1 - tail])
+    return np.asarray((high - low) / 2 / mean)
+
+
+def _classes(year: Array, quarter: Array, near: Mask, hull: Mask, supported: Mask, settings: ClassSettings) -> Classes:
+    """Class of each cell, by how well the metal of a year's and of a quarter's production is known (Parker & Dohm 2014)."""
+    code = np.select([~supported, ~(year <= settings.half_width_share), ~(quarter <= settings.half_width_share)], [0.0, 1.0, 2.0], 3.0)
+    reason = np.select([~hull, ~supported, code == 1, code == 2], [1.0, 2.0, 3.0, 4.0], 5.0)
+    return Classes(np.where(near, code, np.nan), np.where(near, reason, np.nan), year, quarter)
+
+
+def _classes_said(panel: _Panel, half_widths: list[Array], supported: Mask, cell_m: float, settings: ClassSettings) -> dict[str, Any]:
+    """By how much the test of the classes is missed, for the reader of the JSON."""
+    out: dict[str, Any] = {"limit_half_width_share": settings.half_width_share, "confidence": settings.confidence}
+    for name, cells, parts, found in zip(
+        ("year", "quarter"), (panel.year_cells, panel.quarter_cells), (panel.year_parts, panel.quarter_parts), half_widths, strict=True
+    ):
+        inside = found[supported & np.isfinite(found)]
+        out[name] = {
+            "side_of_volume_m": cell_m * cells / parts,
+            "tested_on": "parts of a cell" if parts > 1 else "cells",
+            "smallest_half_width_share": float(inside.min()) if inside.size else None,
+            "median_half_width_share": float(np.median(inside)) if inside.size else None,
+            "share_of_cells_passing": float(np.mean(inside <= settings.half_width_share)) if inside.size else 0.0,
+        }
+        if parts > 1 and inside.size and inside.min() > settings.half_width_share:
+            out[name]["tested_on"] = "one whole cell, a larger volume: it fails already"
+    return {"production_volume": out}
+
+
+class _Reducers:
+    """What one pass over the realisations keeps; one call of :meth:`add` for each, in order."""
+
+    def __init__(self, deposit: Deposit, seafloor: Seafloor, regions: dict[str, Mask], cutoffs: CutoffSettings, panel: _Panel) -> None:
+        self.deposit, self.seafloor, self.regions, self.panel = deposit, seafloor, regions, panel
+        cells, layers = int(np.prod(seafloor.grid.shape)), deposit.layers.size
+        self.cutoffs_ppm = [cutoffs.of(element) for element in deposit.elements]
+        self.shares = np.array([np.where(mask, seafloor.region_share, 0.0).ravel() for mask in regions.values()])
+        self.blocks, self.columns, self.panels = [], [], []
+        for number, limits in enumerate(self.cutoffs_ppm):
+            low, high = _span(deposit, number)
+            self.blocks.append(Distribution(layers * cells, low, high, _BLOCK_CLASSES, limits))
+            self.columns.append(Distribution(cells, low, high, _COLUMN_CLASSES, limits))
+            self.panels.append(panel.distributions(deposit, number, cells))
+        self.density_sum = np.zeros((layers, cells))
+        self.metal_sum = np.zeros((len(deposit.elements), layers, cells))
+        self.column_sum, self.column_squares = (np.zeros((len(deposit.elements), cells)) for _ in range(2))
+        self.totals: list[Array] = []
+
+    def add(self, blocks: Blocks) -> None:
+        """Take in one realisation."""
+        layers = len(blocks.density_t_m3)
+        density, metals = blocks.density_t_m3.reshape(layers, -1), blocks.metal_g_m3.reshape(len(self.blocks), layers, -1)
+        self.density_sum += density
+        self.metal_sum += metals
+        mud = density.sum(axis=0)
+        found = []
+        for number, metal in enumerate(metals):
+            self.blocks[number].add(metal / density)
+            in_column = metal.sum(axis=0)
+            column_ppm = in_column / mud
+            self.columns[number].add(column_ppm)
+            self.column_sum[number] += column_ppm
+            self.column_squares[number] += np.square(column_ppm, dtype=np.float64)
+            self.panel.add(self.panels[number], in_column)
+            found.append(totals(density, metal, self.shares, np.array(self.cutoffs_ppm[number])))
+        self.totals.append(np.concatenate([part.reshape(len(self.shares), -1) for part in found], axis=1))
+
+    def table(self) -> pd.DataFrame:
+        """Totals of every realisation."""
+        import pandas as pd
+
+        grid, layer_m = self.seafloor.grid, self.seafloor.layers.layer_m
+        block_m3 = grid.cell_area_m2 * layer_m
+        units = np.array([grid.cell_area_m2 * KM2_PER_M2, block_m3, block_m3 * TONNE_PER_GRAM])
+        values = np.array(self.totals)
+        parts, at = [], 0
+        for element, limits in zip(self.deposit.elements, self.cutoffs_ppm, strict=True):
+            here = values[:, :, at : at + 3 * len(limits)].reshape(len(values), len(self.shares), len(limits), 3) * units
+            at += 3 * len(limits)
+            for number, region in enumerate(self.regions):
+                if not self.shares[number].any():
+                    continue
+                index = pd.MultiIndex.from_product([range(len(values)), [element], [region], limits], names=_KEYS)
+                parts.append(pd.DataFrame(here[:, number].reshape(-1, 3), index=index, columns=["area_km2", "dry_mud_t", "metal_t"]).reset_index())
+        return pd.concat(parts).sort_values(_KEYS, ignore_index=True)
+
+    def half_widths(self, near: Mask, settings: ClassSettings) -> list[Array]:
+        """(rows, columns) relative half-width for the panels of a year and of a quarter, the largest over the elements."""
+        out = []
+        for period, side in enumerate((self.panel.year_cells, self.panel.quarter_cells)):
+            found = []
+            for panels, sums in zip(self.panels, self.metal_sum, strict=True):
+                mean = _panel_means((sums.sum(axis=0) / panels[period].count).reshape(near.shape), side).ravel()
+                found.append(_half_width(panels[period], mean, settings))
+            out.append(np.where(near, np.max(found, axis=0).reshape(near.shape), np.nan))
+        return out
+
+    def grade(self, number: int, near: Mask) -> SimulatedGrade:
+        """What is kept of the grade of one element."""
+        count = self.columns[number].count
+        shares = list(QUANTILES.values())
+        mean = self.column_sum[number] / count
+        sd = np.sqrt(np.maximum(self.column_squares[number] / count - mean**2, 0.0) * count / max(count - 1, 1))
+        in_layers = self._in_layers
+        return SimulatedGrade(
+            tuple(self.cutoffs_ppm[number]),
+            self._in_cells(self.columns[number].percentiles(shares), near),
+            self._in_cells(mean, near),
+            self._in_cells(sd, near),
+            in_layers(self.blocks[number].percentiles(shares), near),
+            in_layers(self.metal_sum[number] / self.density_sum, near),
+            self._in_cells(self.columns[number].probabilities(), near),
+            in_layers(self.blocks[number].probabilities(), near),
+        )
+
+    def _in_cells(self, values: Array, near: Mask) -> Array:
+        """(…, rows, columns), NaN outside the estimated cells."""
+        return np.where(near, values.reshape(*values.shape[:-1], *near.shape), np.nan)
+
+    def _in_layers(self, values: Array, near: Mask) -> Array:
+        """(…, layers, rows, columns) with all layers; NaN in those not simulated."""
+        layers = self.deposit.layers
+        found = self._in_cells(values.reshape(*values.shape[: 0 if values.ndim == 2 and len(values) == layers.size else 1], layers.size, -1), near)
+        out = np.full((*found.shape[:-3], self.seafloor.layers.count, *near.shape), np.nan)
+        out[..., layers, :, :] = found
+        return out
+
+
+@dataclass(frozen=True)
+class _Panel:
+    """Square of cells, or of parts of one, that holds what a time of production mines.
+
+    Parameters
+    ----------
+    year_cells, quarter_cells : int
+        Cells along its side, at least 1.
+    year_parts, quarter_parts : int
+        Parts of a cell's side that it is as wide as, at least 1.
+    """
+
+    shape: tuple[int, int]
+    year_cells: int
+    quarter_cells: int
+    year_parts: int
+    quarter_parts: int
+
+    @classmethod
+    def of(cls, deposit: Deposit, seafloor: Seafloor, classes: ClassSettings) -> _Panel:
+        """Panels of a year and of a quarter."""
+        # ASSUME: the whole simulated column is mined, at the mean density of the measured composites.
+        measured = deposit.measured[1]
+        density = np.exp(measured.scores.statistics.mean) if not deposit.is_density_measured else np.nanmean(measured.values, axis=0)
+        mud_t_m2 = float(np.nansum(density)) * seafloor.layers.layer_m
+        side_m = math.sqrt(classes.production_dry_t_day * classes.production_days_year / mud_t_m2)
+        sides = [side_m, side_m / math.sqrt(_QUARTERS)]
+        cell_m = seafloor.grid.cell_m
+        # Rounded so that the volume tested is never the larger one: a larger volume is better known.
+        cells = [max(1, math.floor(side / cell_m + 1e-9)) for side in sides]
+        parts = [max(1, math.ceil(cell_m / side - 1e-9)) for side in sides]
+        return cls(seafloor.grid.shape, *cells, *parts)
+
+    def distributions(self, deposit: Deposit, number: int, cells: int) -> list[Distribution]:
+        """Room for the metal of a year and of a quarter around every cell."""
+        low, high = _span(deposit, number)
+        layers, density = deposit.layers.size, 0.5
+        return [Distribution(cells, low * density * layers / _SPAN, high * density * layers * _SPAN, _COLUMN_CLASSES) for _ in range(2)]
+
+    def add(self, distributions: list[Distribution], metal: NDArray[np.float32]) -> None:
+        """Count the mean metal of the panels of one realisation, for each of their cells."""
+        for distribution, side in zip(distributions, (self.year_cells, self.quarter_cells), strict=True):
+            distribution.add(_panel_means(metal.reshape(self.shape), side).ravel() if side > 1 else metal)
+
+
+def _panel_means(values: NDArray[Any], side: int) -> Array:
+    """Mean over the square of cells that holds each cell; squares start in the north-west, those at the far edges are cut."""
+    rows, columns = (np.arange(0, count, side) for count in values.shape)
+    total = np.add.reduceat(np.add.reduceat(values, rows, axis=0), columns, axis=1)
+    counts = np.diff(np.append(rows, values.shape[0]))[:, None] * np.diff(np.append(columns, values.shape[1]))[None, :]
+    means = total / counts
+    return np.asarray(np.repeat(np.repeat(means, side, axis=0), side, axis=1)[: values.shape[0], : values.shape[1]], dtype=np.float64)
+
+
+def _span(deposit: Deposit, number: int) -> tuple[float, float]:
+    """Grades of an element between which percentiles are sought."""
+    grades_ppm = deposit.grades_ppm(number)
+    return float(np.nanmin(grades_ppm)) / _SPAN, float(np.nanmax(grades_ppm)) * _SPAN
