@@ -15,6 +15,8 @@ from pipeline.geostatistics.layer_scores import LayerScores
 from pipeline.geostatistics.layered_simulation import LayeredSimulation, LayeredVariable, frozen
 
 if TYPE_CHECKING:
+    from collections.abc import Container
+
     import geopandas as gpd
     from numpy.typing import NDArray
 
@@ -149,7 +151,17 @@ def not_simulated(composites: Composites, variograms: list[Variogram]) -> dict[s
             reasons[element] = "all values are equal: nothing tells how far others may lie from them"
         elif not np.any(values > 0):
             reasons[element] = "no grade is above zero"
+    first, *others = _by_composites(composites, reasons) or [""]
+    for element in others:
+        if not np.any(composites.frame[[f"{first}_ppm", f"{element}_ppm"]].notna().all(axis=1)):
+            reasons[element] = f"it was never measured together with {first}, whose ratio to it is simulated"
     return reasons
+
+
+def _by_composites(composites: Composites, excluded: Container[str]) -> list[str]:
+    """Elements with the best known one first: the one with most composites, or the first named of several."""
+    frame = composites.frame
+    return sorted((e for e in composites.elements if e not in excluded), key=lambda e: -int(frame[f"{e}_ppm"].notna().sum()))
 
 
 def deposit_of(
@@ -167,10 +179,7 @@ def deposit_of(
     ValueError
         No element can be simulated (:func:`not_simulated`).
     """
-    excluded = not_simulated(composites, variograms)
-    # The others lean on the first one, which is best known everywhere: the one with most composites, or the first named of several.
-    frame = composites.frame
-    elements = tuple(sorted((e for e in composites.elements if e not in excluded), key=lambda e: -int(frame[f"{e}_ppm"].notna().sum())))
+    elements = tuple(_by_composites(composites, not_simulated(composites, variograms)))
     if not elements:
         msg = "no element can be simulated"
         raise ValueError(msg)
@@ -196,8 +205,9 @@ def deposit_of(
     draws.append(sample(0, grade, []))
     random = np.random.default_rng([settings.seed, 1])
     # ASSUME: the prior's mean density is one unknown factor for the whole deposit, lognormal and independent of the grade.
-    log_sd = np.sqrt(np.log1p((prior.mean_sd_t_m3 / prior.dry_bulk_density_t_m3) ** 2))
-    factor = np.exp(log_sd * random.standard_normal(count) - log_sd**2 / 2) ** _supplied(composites, elements[0], prior)
+    log_sd = float(np.sqrt(np.log1p((prior.mean_sd_t_m3 / prior.dry_bulk_density_t_m3) ** 2)))
+    log_sd *= _supplied(composites, elements[0], prior)
+    factor = np.exp(log_sd * random.standard_normal(count) - log_sd**2 / 2)
     if density is not None:
         draws.append(sample(1, density, [draws[0].values]))
     else:

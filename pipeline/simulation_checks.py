@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipeline.deposit import SOURCES, Deposit
-from pipeline.geostatistics.layer_sampler import left_out_probabilities
+from pipeline.deposit import SOURCES, Deposit, Measured
+from pipeline.geostatistics.layer_sampler import LayerDraws, left_out_probabilities
 from pipeline.units import TONNE_PER_GRAM
 
 if TYPE_CHECKING:
@@ -173,7 +173,7 @@ def reproduction(coarse: Coarse, whole: LayeredSimulation) -> Content:
     drawn = [whole.points(number, cells) for number in range(min(coarse.settings.realisations, _CHECKED))]
     weights = deposit.measured[0].weights
     names = [deposit.elements[0], "density", *(f"{element}_over_{deposit.elements[0]}" for element in deposit.elements[1:])]
-    out: Content = {"histogram": {}, "correlation": {}, "variogram": {}}
+    out: Content = {"histogram": {}, "correlation": {}, "variogram": {}, "composites": {}}
     for number, (name, measured) in enumerate(zip(names, deposit.measured, strict=True)):
         if not np.isfinite(measured.observed).any():
             continue
@@ -181,6 +181,7 @@ def reproduction(coarse: Coarse, whole: LayeredSimulation) -> Content:
         data = _weighted_quantiles(measured.values[known], weights[known])
         simulated = np.array([np.quantile(part[number], _SHARES) for part in drawn])
         out["histogram"][name] = _beside(_SHARES, data, simulated, "share")
+        out["composites"][name] = _honoured(measured, deposit.draws[number])
         out["variogram"][name] = _variograms(coarse, number, cells, drawn, random)
     for number, element in enumerate(deposit.elements[1:], start=2):
         both = np.isfinite(deposit.measured[0].values) & np.isfinite(deposit.measured[number].values)
@@ -191,6 +192,17 @@ def reproduction(coarse: Coarse, whole: LayeredSimulation) -> Content:
             **dict(zip(("p05", "p50", "p95"), np.quantile(simulated, _BAND).tolist(), strict=True)),
         }
     return out
+
+
+def _honoured(measured: Measured, draws: LayerDraws) -> Content:
+    """How far the fields at the cores lie from what was measured: nothing where it was exact, else at most what its error allows."""
+    seen, errs = np.isfinite(measured.observed), measured.error_variance > 0
+    missed = draws.values - measured.observed
+    exact, erring = missed[:, seen & ~errs], missed[:, seen & errs] / np.sqrt(measured.error_variance[seen & errs])
+    return {
+        "largest_miss_where_exact": float(np.max(np.abs(exact))) if exact.size else None,
+        "standardised_residual_variance": float(np.mean(erring**2)) if erring.size else None,
+    }
 
 
 def _beside(at: Any, data: Array, simulated: Array, name: str) -> list[Content]:

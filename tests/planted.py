@@ -47,6 +47,7 @@ gd_ppm = [0.0, 20.0, 40.0]
 
 [simulation]
 realisations = 100
+checks = false
 
 [intake]
 on_refused = "stop"

@@ -188,6 +188,20 @@ class ConditionalSimulation:
                 part.result()
         return out
 
+    @property
+    def order(self) -> Integers:
+        """(data,) order in which data are summed, whatever order they came in."""
+        return self._order
+
+    def unconditional(self, random: np.random.Generator) -> tuple[NDArray[Any], Array]:
+        """A field of cells without nugget, an array of the shape ``shape``, and its values at the data, nugget included, in :attr:`order`."""
+        field = np.empty(self.embedding.shape, dtype=self.dtype)
+        self.embedding.draw_into(random, field, self.embedding.buffer(self.dtype))
+        left, nugget = random.standard_normal((2, len(self._order)))
+        at_data = np.empty(len(self._order))
+        _values_at_data(field.reshape(-1), self._begin, self._window, self._weights, self._left, left, at_data)
+        return field[self._inside], at_data + np.sqrt(self.model.nugget) * nugget
+
     def at_data(self, number: int) -> Array:
         """(data,) values of a realisation at the data, in their order, without measurement error: the data themselves if they have none."""
         drawn = self._unconditional(number, np.empty(self.embedding.shape, dtype=self.dtype), self.embedding.buffer(self.dtype))

@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numba
 import numpy as np
 from threadpoolctl import threadpool_limits
 
 from pipeline.geostatistics.compiled import CACHE
-from pipeline.geostatistics.conditional_simulation import ConditionalSimulation, _values_at_data
+from pipeline.geostatistics.conditional_simulation import ConditionalSimulation
 from pipeline.geostatistics.covariance import CovarianceModel, Structure, block_covariance, block_nodes
 from pipeline.geostatistics.layer_sampler import HorizontalModels, LayerDraws
 from pipeline.geostatistics.layer_scores import LayerScores
@@ -75,29 +75,11 @@ class Blocks:
     metal_g_m3: Singles
 
 
-class _Field(ConditionalSimulation):
-    """Unconditional fields of blocks and of the cores among them."""
-
-    @property
-    def order(self) -> Integers:
-        """Order in which the cores are taken."""
-        return self._order
-
-    def unconditional(self, random: np.random.Generator) -> tuple[NDArray[Any], Array]:
-        """A field of blocks, and its values, nugget included, at the cores in their order."""
-        field = np.empty(self.embedding.shape, dtype=self.dtype)
-        self.embedding.draw_into(random, field, self.embedding.buffer(self.dtype))
-        left, nugget = random.standard_normal((2, len(self._order)))
-        at_data = np.empty(len(self._order))
-        _values_at_data(field.reshape(-1), self._begin, self._window, self._weights, self._left, left, at_data)
-        return field[self._inside], at_data + np.sqrt(self.model.nugget) * nugget
-
-
 @dataclass(frozen=True)
 class _Place:
     """Cores and blocks under one horizontal model."""
 
-    simulation: _Field
+    simulation: ConditionalSimulation
     nugget: float
     weights: Singles
     unknown: Singles
@@ -166,7 +148,7 @@ class LayeredSimulation:
         for number in sorted(wanted - self._places.keys()):
             range_m, nugget = models.of(int(number))
             model = CovarianceModel(nugget, (Structure(models.kind, 1 - nugget, range_m),))
-            simulation = _Field(
+            simulation = ConditionalSimulation(
                 positions_m, np.zeros(len(positions_m)), model, origin_m, shape, cell_m, mean=0.0, block_nodes=block, seed=seed, threads=1
             )
             order = simulation.order

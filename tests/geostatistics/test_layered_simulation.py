@@ -3,7 +3,6 @@
 Chances of a false alarm are those of 4.5 standard errors (7e-6 each) unless said otherwise.
 """
 
-from dataclasses import replace
 from types import SimpleNamespace
 
 import numba
@@ -133,7 +132,7 @@ def test_mean_and_variance_of_the_total_metal_are_those_of_a_sum_of_lognormals(m
 
 
 def test_block_is_the_mean_of_its_points_nugget_included(many, kriged):
-    """64 points of the block farthest from all cores, drawn by Cholesky given the cores, back-transformed and averaged; without the nugget too low."""
+    """64 points of the block farthest from all cores, drawn by Cholesky given these, back-transformed, averaged; without the nugget too low."""
     points_m, weights = block_points_m(8)
     data_m = np.column_stack([POSITIONS_M, np.zeros(len(POSITIONS_M))])
     cell = int(np.argmax(kriged.unknown))
