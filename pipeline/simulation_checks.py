@@ -120,8 +120,10 @@ def source_shares(coarse: Coarse, whole: LayeredSimulation) -> Content:
             model = coarse.deposit.draws[0].model[: len(totals)]
             # One model alone may leave more than all together; known, it leaves their mean (law of total variance).
             share = 1 - _variance_within(here, model) / variance
-            ends = np.quantile([1 - _variance_within(here[pick], model[pick]) / here[pick].var(ddof=1) for pick in picks[:_FEW]], [0.025, 0.975])
-            rows["variogram"] = {"share_of_variance": float(share), "low": float(ends[0]), "high": float(ends[1])}
+            # Halves drawn without replacement scatter as the whole does; a bootstrap would find its repeats alike in their groups.
+            halves = [random.permutation(len(here))[: len(here) // 2] for _ in range(_FEW)]
+            scatter = np.std([_variance_within(here[half], model[half]) / here[half].var(ddof=1) for half in halves])
+            rows["variogram"] = {"share_of_variance": float(share), "low": float(share - 1.96 * scatter), "high": float(share + 1.96 * scatter)}
             decreases.append(share)
         out[element] = {
             "sd_t": float(np.sqrt(variance)),
@@ -170,7 +172,8 @@ def reproduction(coarse: Coarse, whole: LayeredSimulation) -> Content:
     random = np.random.default_rng([coarse.settings.seed, 3])
     inside = np.flatnonzero(coarse.share > 0.5) if np.any(coarse.share > 0.5) else np.flatnonzero(coarse.share > 0)
     cells = np.sort(random.choice(inside, min(_POINTS, inside.size), replace=False))
-    drawn = [whole.points(number, cells) for number in range(min(coarse.settings.realisations, _CHECKED))]
+    # As they would be measured: the composites that they are held against hold errors of assay and sampling.
+    drawn = [_as_measured(whole.points(number, cells), deposit, random) for number in range(min(coarse.settings.realisations, _CHECKED))]
     weights = deposit.measured[0].weights
     names = [deposit.elements[0], "density", *(f"{element}_over_{deposit.elements[0]}" for element in deposit.elements[1:])]
     out: Content = {"histogram": {}, "correlation": {}, "variogram": {}, "composites": {}}
@@ -191,6 +194,17 @@ def reproduction(coarse: Coarse, whole: LayeredSimulation) -> Content:
             "data": _weighted_correlation(np.log(first), np.log(first * ratio), weights[both]),
             **dict(zip(("p05", "p50", "p95"), np.quantile(simulated, _BAND).tolist(), strict=True)),
         }
+    return out
+
+
+def _as_measured(values: Array, deposit: Deposit, random: np.random.Generator) -> Array:
+    """Values of all variables, (variables, layers, cells), with the errors that composites of the layer have in the mean."""
+    out = values.copy()
+    for number, measured in enumerate(deposit.measured):
+        seen = np.isfinite(measured.observed)
+        counts = np.maximum(seen.sum(axis=0), 1)
+        log_variance = np.where(seen, measured.error_variance, 0.0).sum(axis=0) / counts * measured.scores.statistics.sd**2
+        out[number] *= np.exp(np.sqrt(log_variance)[:, None] * random.standard_normal(values[number].shape) - log_variance[:, None] / 2)
     return out
 
 
