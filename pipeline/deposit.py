@@ -30,6 +30,7 @@ SOURCES = ("grade_field", "density", "assay_error", "unsampled_layers", "mean_an
 
 _RANGES = 14
 _RANGE_EXTENTS = (0.05, 2.0)
+_EQUAL = 1e-9
 _NUGGETS = (0.0, 0.05, 0.15, 0.3, 0.5)
 
 
@@ -188,17 +189,25 @@ def deposit_of(
     layers = np.flatnonzero(first.layer_pool >= 0)
     positions_m, place = _places(composite_positions_m(frame, seafloor.grid)[:, :2])
     table = _Table(frame, place, len(positions_m), layers, settings, variogram_settings.min_layer_cores)
-    grade = table.measured(elements[0], frame[f"{elements[0]}_ppm"].to_numpy(dtype=float), "")
-    density = table.measured(DENSITY, known_values(frame, DENSITY), "density")
+    grades = {element: frame[f"{element}_ppm"].to_numpy(dtype=float) for element in elements}
+    grade = table.measured(elements[0], grades[elements[0]], f"{elements[0]}_log_variance", 1)
+    density = table.measured(DENSITY, known_values(frame, DENSITY), "density_log_variance", 0)
     ratios = []
     for element in elements[1:]:
-        ratio = frame[f"{element}_ppm"].to_numpy(dtype=float) / frame[f"{elements[0]}_ppm"].to_numpy(dtype=float)
-        ratios.append(table.measured(element, np.where(np.isfinite(ratio), ratio, np.nan), f"{element}_ratio"))
+        below = np.where(grades[elements[0]] > 0, grades[elements[0]], np.nan)
+        # Composites hold the variance of ratios to the element named first; that of its ratio to another is the same.
+        varies = elements[0] if element == composites.elements[0] else element
+        ratios.append(table.measured(element, grades[element] / below, f"{varies}_ratio_log_variance", 2))
     models = _models(positions_m, settings, variogram_settings)
     count, depths_m = settings.realisations, (seafloor.layers.tops_m + seafloor.layers.bottoms_m)[layers] / 2
     draws: list[LayerDraws] = []
 
     def sample(number: int, part: Measured, others: list[Array]) -> LayerDraws:
+        if not np.nanmax(np.abs(part.observed)) > _EQUAL:
+            # Equal values tell nothing of a spread: they are held.
+            held = np.repeat(_EQUAL * np.eye(layers.size)[None], count, axis=0)
+            nothing = np.zeros((count, layers.size))
+            return LayerDraws(draws[0].model, nothing, held, np.zeros((count, len(others))), np.zeros((count, *part.observed.shape)))
         return sample_layers(positions_m, part.observed, part.error_variance, depths_m, models, others, count, [settings.seed, 0, number])
 
     assert grade is not None
@@ -275,16 +284,26 @@ class _Table:
         np.add.at(count, (self.at[0][known], self.at[1][known]), 1)
         return np.where(count > 0, total / np.maximum(count, 1), np.nan)
 
-    def measured(self, name: str, values: Array, prefix: str) -> Measured | None:
-        """Normal scores and errors of one variable; ``None`` where nothing was measured."""
+    def total(self, values: Any) -> Array:
+        """(cores, layers) sum of the values of each core and layer; 0 where there is none."""
+        out = np.zeros((self.cores, self.layers.size))
+        np.add.at(out, self.at, np.asarray(values, dtype=np.float64)[self.inside])
+        return out
+
+    def measured(self, name: str, values: Array, variance: str, assays: int) -> Measured | None:
+        """Normal scores and errors of one variable, with the column of the variance between its samples and the number of assays that it rests on.
+
+        ``None`` where nothing was measured.
+        """
         found = self.matrix(values)
         if not np.isfinite(found).any():
             return None
         # ASSUME: a grade of zero counts as half of the smallest one above zero: a logarithm needs a positive number.
         found = np.where(found <= 0, np.min(found[found > 0]) / 2, found)
-        log_error = self._log_error_variance(name, prefix, np.isfinite(found))
-        weights = np.where(np.isfinite(found), self.matrix(self.frame["declustering_weight"]), 0.0)
         seen = np.isfinite(found)
+        is_constant = float(np.ptp(np.log(found[seen]))) < _EQUAL
+        log_error = np.zeros(found.shape) if is_constant else self._log_error_variance(name, variance, assays, seen)
+        weights = np.where(seen, self.total(self.frame["declustering_weight"]), 0.0)
         layer = np.broadcast_to(np.arange(self.layers.size), found.shape)
         # An error that leaves the mean grade right makes its logarithm too low by half of its variance.
         right = found * np.exp(log_error / 2)
@@ -297,7 +316,7 @@ class _Table:
         sd = np.where(np.isfinite(scores.statistics.sd), scores.statistics.sd, 1.0)
         return Measured(name, scores, observed, log_error / sd**2, found, weights)
 
-    def _log_error_variance(self, name: str, prefix: str, seen: NDArray[np.bool_]) -> Array:
+    def _log_error_variance(self, name: str, column: str, assays: int, seen: NDArray[np.bool_]) -> Array:
         r"""(cores, layers) variance of the error of the logarithm of a composite: of its assays, and of the parts of the layer not sampled.
 
         .. math:: \tau^2 = \frac{c\,(1 - f)^2}{6\,n^2} + \frac{a^2}{n}, \qquad c = \frac{3\,n}{n + 1}\,(s^2 - a^2)_+
@@ -309,17 +328,15 @@ class _Table:
         if not self.settings.assay_error:
             return np.zeros(seen.shape)
         # ASSUME: a ratio carries the errors of two assays, a density no assay.
-        assays = 0 if name == DENSITY else 2 if prefix.endswith("_ratio") else 1
         assay = assays * self.settings.assay_relative_sd**2
-        counted = prefix.removesuffix("_ratio") or name
-        count = self.matrix(self.frame[f"{counted}_samples"])
-        variance = self.matrix(self.frame[f"{prefix or name}_log_variance"])
-        share = np.minimum(self.matrix(self.frame["sampled_share" if name == DENSITY else f"{counted}_sampled_share"]), 1.0)
-        degrees = np.where(np.isfinite(variance), np.nan_to_num(count) - 1, 0.0)
-        rise = np.nan_to_num(np.maximum(variance - assay, 0.0) * 3 * count / (count + 1))
+        count, each = self.total(self.frame[f"{name}_samples"]), self.matrix(self.frame[f"{name}_samples"])
+        variance = self.matrix(self.frame[column])
+        share = np.minimum(self.matrix(self.frame["sampled_share" if name == DENSITY else f"{name}_sampled_share"]), 1.0)
+        degrees = np.where(np.isfinite(variance), np.nan_to_num(each) - 1, 0.0)
+        rise = np.nan_to_num(np.maximum(variance - assay, 0.0) * 3 * each / (each + 1))
         total, freedom = (rise * degrees).sum(axis=0), degrees.sum(axis=0)
-        kernel = np.array([0.25, 0.5, 0.25])
-        total, freedom = np.convolve(total, kernel, "same"), np.convolve(freedom, kernel, "same")
+        # Of three layers the middle one counts twice.
+        total, freedom = (np.convolve(part, [0.25, 0.5, 0.25])[1:-1] for part in (total, freedom))
         overall = total.sum() / freedom.sum() if freedom.sum() > 0 else 0.0
         # A layer in which no core has two samples takes the mean of all.
         rise = np.where(freedom > 0, total / np.where(freedom > 0, freedom, 1.0), overall)

@@ -67,7 +67,6 @@ def test_error_of_a_composite_of_two_samples_is_the_one_by_hand(varied):
         assert log_errors(part) == pytest.approx(np.full((16, 4), 2 * (0.04 - assay) * 0.16 / 24 + assay / 2), rel=1e-9)
 
 
-@pytest.mark.xfail(reason="the variance of a ratio is that to the first element named, not to the one simulated first")
 def test_ratio_has_the_same_error_whichever_element_comes_first(varied):
     """The logarithm of dy over gd varies between samples as that of gd over dy does."""
     frame = of_two_samples(varied)
@@ -124,7 +123,6 @@ def test_zero_grade_counts_as_half_of_the_smallest_above_zero(varied):
     assert np.nanmin(drawn(varied, frame=frame).measured[2].values) == pytest.approx(ratio.min() / 2)
 
 
-@pytest.mark.xfail(reason="the ratio to a first grade of zero divides by zero")
 def test_zero_of_the_first_grade_leaves_its_ratio_unknown(varied):
     frame = varied.composites.frame.copy()
     frame.loc[frame.index[5], ["dy_ppm", "dy_g_m3"]] = 0.0
@@ -151,7 +149,6 @@ def test_cores_at_one_place_are_one_with_the_mean_of_both(varied):
     assert np.sort(ratio.ravel()) == pytest.approx([1.0] * 60 + [2.0] * 4)
 
 
-@pytest.mark.xfail(reason="weights and numbers of samples of cores at one place are averaged, not added")
 def test_cores_at_one_place_weigh_what_they_weigh_together(varied):
     plain, merged = drawn(varied), drawn(varied, frame=with_twin(varied))
     assert merged.measured[0].weights == pytest.approx(plain.measured[0].weights)
@@ -231,7 +228,6 @@ def test_half_supplied_from_the_prior_has_half_of_its_log_spread(plant, prior_on
     assert np.log(half.density_factor) == pytest.approx(log_sd / 2 * normals - (log_sd / 2) ** 2 / 2, rel=1e-9)
 
 
-@pytest.mark.xfail(reason="a layer without any measured density has no mean density, and its mud is lost from the totals")
 def test_layer_without_a_density_of_its_own_still_has_mud(plant):
     rows = cores_on_a_grid(varied_ppm, varied_density_t_m3)
     rows = [{**row, "dry_bulk_density_t_m3": None if row["from_m"] >= 3 else row["dry_bulk_density_t_m3"]} for row in rows]
@@ -267,7 +263,6 @@ def test_factor_is_1_when_density_is_off(prior_only):
     assert np.all(deposit.simulation(*arguments, {"density"}).density_factor == 1)
 
 
-@pytest.mark.xfail(reason="an unmeasured density takes for unknown only what cores leave unknown of a measured one")
 def test_prior_density_keeps_its_mean_when_density_is_off(prior_only):
     """Single precision, and a table of scores good to 1e-6."""
     blocks = drawn(prior_only).simulation((0.0, 0.0), (4, 4), 5_000.0, 2, 1, {"density"}).realisation(0)

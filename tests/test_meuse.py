@@ -67,7 +67,10 @@ def test_total_metal_is_between_what_the_samples_bound(built):
     samples = pd.read_csv(ROOT / "tests" / "meuse" / "cores" / "meuse.csv")
     for element in ("zn", "pb"):
         row = table.loc[(element, "all", 0.0, "mean")]
-        assert row["dry_mud_t"] == pytest.approx(row["area_km2"] * 1e6 * 0.2 * 1.3, rel=1e-6)
+        kriged, spread = (table.loc[(element, "all", 0.0, statistic)] for statistic in ("kriged", "sd"))
+        assert kriged["dry_mud_t"] == pytest.approx(kriged["area_km2"] * 1e6 * 0.2 * 1.3, rel=1e-6)
+        # The prior's mean density is drawn anew for each of 500 realisations: four standard errors of their mean.
+        assert abs(row["dry_mud_t"] - kriged["dry_mud_t"]) < 4 * spread["dry_mud_t"] / np.sqrt(500)
         assert samples[f"{element}_ppm"].quantile(0.25) < row["grade_ppm"] < samples[f"{element}_ppm"].quantile(0.75)
         assert row["metal_t"] == pytest.approx(row["dry_mud_t"] * row["grade_ppm"] * 1e-6, rel=1e-6)
         assert np.isnan(row["oxide_t"])

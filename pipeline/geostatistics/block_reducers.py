@@ -144,23 +144,23 @@ def _count(values: Any, low: float, scale: float, cutoffs: Array, counts: Any, o
         over[i, above] += np.uint16(1)
 
 
+@numba.njit(cache=CACHE, nogil=True, error_model="numpy")
+def _ranked(counts: Any, rank: int) -> float:  # pragma: no cover - compiled
+    """Where the value of a rank, from 1, lies in the classes: the k-th of n values in a class lies at (k - 1/2) / n of it."""
+    below = 0
+    for number in range(counts.size):
+        here = int(counts[number])
+        if here > 0 and below + here >= rank:
+            return number + (rank - below - 0.5) / here
+        below += here
+    return np.nan
+
+
 @numba.njit(parallel=True, cache=CACHE, nogil=True, error_model="numpy")
 def _percentiles(counts: Any, count: int, shares: Array, low: float, step: float, out: Array) -> None:  # pragma: no cover - compiled
     for i in numba.prange(counts.shape[0]):
         for s in range(shares.size):
-            wanted = shares[s] * (count + 1)
-            below = 0.0
-            out[s, i] = np.nan
-            for number in range(counts.shape[1]):
-                here = float(counts[i, number])
-                if here > 0 and below + here >= wanted:
-                    # The k-th of the values in a class lies at (k - 1/2) of their number.
-                    part = min(max((wanted - below - 0.5) / here, 0.0), 1.0)
-                    out[s, i] = np.exp(low + step * (number + part))
-                    break
-                below += here
-            if count > 0 and wanted > below and np.isnan(out[s, i]) and below > 0:
-                for number in range(counts.shape[1] - 1, -1, -1):
-                    if counts[i, number] > 0:
-                        out[s, i] = np.exp(low + step * (number + 1))
-                        break
+            wanted = min(max(shares[s] * (count + 1), 1.0), float(count))
+            rank = int(wanted)
+            lower, upper = _ranked(counts[i], rank), _ranked(counts[i], min(rank + 1, count))
+            out[s, i] = np.exp(low + step * (lower + (wanted - rank) * (upper - lower)))

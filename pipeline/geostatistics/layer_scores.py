@@ -76,7 +76,7 @@ class LayerScores:
             msg = f"a value is {np.min(values):g}; logarithms need positive ones"
             raise ValueError(msg)
         logs = np.log(values)
-        statistics = layer_statistics(logs, layer, weights, layers, min_cores)
+        statistics = _everywhere(layer_statistics(logs, layer, weights, layers, min_cores))
         knots = np.linspace(-_HIGHEST, _HIGHEST, _KNOTS)
         standard = (logs - statistics.mean[layer]) / statistics.sd[layer]
         pooled = _shape(NormalScore.of(standard, weights), knots, upper_tail)
@@ -121,8 +121,18 @@ class LayerScores:
         return replace(self, shapes=np.where(above > 0, at[:, None] + slope * above, self.shapes))
 
     def table(self) -> Array:
-        """(layers, knots) value at each knot; NaN in layers without data."""
+        """(layers, knots) value at each knot."""
         return np.exp(self.statistics.mean[:, None] + self.statistics.sd[:, None] * self.shapes)
+
+
+def _everywhere(statistics: LayerStatistics) -> LayerStatistics:
+    """Layers without data get the mean of the others, and their spread with that between them."""
+    # ASSUME: a layer in which a variable was never measured is like the mean of the others.
+    empty = statistics.pool < 0
+    mean, variance = statistics.mean[~empty], statistics.sd[~empty] ** 2
+    return LayerStatistics(
+        np.where(empty, mean.mean(), statistics.mean), np.where(empty, np.sqrt(variance.mean() + mean.var()), statistics.sd), statistics.pool
+    )
 
 
 def _shape(scores: NormalScore, knots: Array, upper_tail: LayerTail) -> Array:

@@ -206,8 +206,8 @@ class LayeredSimulation:
         scores, values = np.empty_like(fields), np.empty_like(fields)
         for k, variable in enumerate(self.variables):
             place = self._places[int(variable.draws.model[number])]
-            spread = np.sqrt((variable.draws.root[number] ** 2).sum(axis=1)) * np.sqrt(1 - place.simulation.embedding.variance)
-            scores[k] = fields[k] + spread[:, None] * random.standard_normal(fields[k].shape)
+            inside = variable.draws.root[number] @ random.standard_normal(fields[k].shape)
+            scores[k] = fields[k] + np.sqrt(1 - place.simulation.embedding.variance) * inside
             for j in range(k):
                 scores[k] += variable.draws.slopes[number, j] * scores[j]
             values[k] = variable.scores.values(scores[k], np.arange(self.layers)[:, None])
@@ -243,7 +243,8 @@ class LayeredSimulation:
         variances = [np.zeros(self.layers)]
         for k, variable in enumerate(self.variables[1:], start=1):
             place = self._places[int(variable.draws.model[number])]
-            share = 1 - place.simulation.embedding.variance if variable.varies else float(np.mean(place.unknown**2))
+            left = float(np.mean(place.unknown**2)) if variable.is_conditional else 1.0
+            share = 1 - place.simulation.embedding.variance if variable.varies else left
             # ASSUME: inside a block, density and ratios vary together as far as both follow the first element's grade, and no further.
             variance = share * (variable.draws.root[number] ** 2).sum(axis=1) + sum(slopes[k, j] ** 2 * variances[j] for j in range(1, k))
             variances.append(variance)

@@ -73,9 +73,10 @@ def run(
     hull = inside_hull(composites, seafloor, tonnage_settings.hull_buffer_spacings)
     half_widths = seen.half_widths(near, classes)
     parts = seen.panel.year_parts, seen.panel.quarter_parts
+    # One cell is tested first: what fails there fails in the smaller volume too, and only what passes is divided.
+    is_divided = [part > 1 and bool(np.any(supported & (half_widths[0] <= classes.half_width_share))) for part in parts]
     for period in range(2):
-        # One cell is tested first: what fails there fails in the smaller volume too, and only what passes is divided.
-        if parts[period] > 1 and np.any(supported & (half_widths[0] <= classes.half_width_share)):
+        if is_divided[period]:
             half_widths[period] = _in_parts(deposit, seafloor, near, parts[period], settings, grade_settings.block_nodes, off, classes)
     classified = _classes(half_widths[0], half_widths[1], near, hull, supported, classes)
     coarse = Coarse.of(deposit, seafloor, near, settings, grade_settings.block_nodes)
@@ -87,7 +88,7 @@ def run(
         "switched_off": sorted(off),
         "covariance_error": simulation.covariance_error,
         "parameters": parameters(deposit),
-        **_classes_said(seen.panel, half_widths, supported, grid.cell_m, classes),
+        **_classes_said(seen.panel, half_widths, is_divided, supported, grid.cell_m, classes),
     }
     if settings.checks:
         whole = coarse.simulation(off)
@@ -153,22 +154,22 @@ def _classes(year: Array, quarter: Array, near: Mask, hull: Mask, supported: Mas
     return Classes(np.where(near, code, np.nan), np.where(near, reason, np.nan), year, quarter)
 
 
-def _classes_said(panel: _Panel, half_widths: list[Array], supported: Mask, cell_m: float, settings: ClassSettings) -> dict[str, Any]:
+def _classes_said(
+    panel: _Panel, half_widths: list[Array], is_divided: list[bool], supported: Mask, cell_m: float, settings: ClassSettings
+) -> dict[str, Any]:
     """By how much the test of the classes is missed, for the reader of the JSON."""
     out: dict[str, Any] = {"limit_half_width_share": settings.half_width_share, "confidence": settings.confidence}
-    for name, cells, parts, found in zip(
-        ("year", "quarter"), (panel.year_cells, panel.quarter_cells), (panel.year_parts, panel.quarter_parts), half_widths, strict=True
-    ):
+    sizes = (panel.year_cells, panel.year_parts), (panel.quarter_cells, panel.quarter_parts)
+    for name, (cells, parts), found, divided in zip(("year", "quarter"), sizes, half_widths, is_divided, strict=True):
         inside = found[supported & np.isfinite(found)]
+        whole = "cells" if parts == 1 else "one whole cell, a larger volume: it fails already"
         out[name] = {
             "side_of_volume_m": cell_m * cells / parts,
-            "tested_on": "parts of a cell" if parts > 1 else "cells",
+            "tested_on": "parts of a cell" if divided else whole,
             "smallest_half_width_share": float(inside.min()) if inside.size else None,
             "median_half_width_share": float(np.median(inside)) if inside.size else None,
             "share_of_cells_passing": float(np.mean(inside <= settings.half_width_share)) if inside.size else 0.0,
         }
-        if parts > 1 and inside.size and inside.min() > settings.half_width_share:
-            out[name]["tested_on"] = "one whole cell, a larger volume: it fails already"
     return {"production_volume": out}
 
 
@@ -253,7 +254,7 @@ class _Reducers:
             self._in_cells(mean, near),
             self._in_cells(sd, near),
             in_layers(self.blocks[number].percentiles(shares), near),
-            in_layers(self.metal_sum[number] / self.density_sum, near),
+            in_layers((self.metal_sum[number] / self.density_sum).ravel(), near),
             self._in_cells(self.columns[number].probabilities(), near),
             in_layers(self.blocks[number].probabilities(), near),
         )
@@ -263,9 +264,9 @@ class _Reducers:
         return np.where(near, values.reshape(*values.shape[:-1], *near.shape), np.nan)
 
     def _in_layers(self, values: Array, near: Mask) -> Array:
-        """(…, layers, rows, columns) with all layers; NaN in those not simulated."""
+        """(…, layers, rows, columns) of (…, layers simulated x cells) values, with all layers; NaN in those not simulated."""
         layers = self.deposit.layers
-        found = self._in_cells(values.reshape(*values.shape[: 0 if values.ndim == 2 and len(values) == layers.size else 1], layers.size, -1), near)
+        found = self._in_cells(values.reshape(*values.shape[:-1], layers.size, -1), near)
         out = np.full((*found.shape[:-3], self.seafloor.layers.count, *near.shape), np.nan)
         out[..., layers, :, :] = found
         return out
@@ -294,8 +295,8 @@ class _Panel:
         """Panels of a year and of a quarter."""
         # ASSUME: the whole simulated column is mined, at the mean density of the measured composites.
         measured = deposit.measured[1]
-        density = np.exp(measured.scores.statistics.mean) if not deposit.is_density_measured else np.nanmean(measured.values, axis=0)
-        mud_t_m2 = float(np.nansum(density)) * seafloor.layers.layer_m
+        density = np.nanmean(measured.values) if deposit.is_density_measured else np.exp(measured.scores.statistics.mean).mean()
+        mud_t_m2 = float(density) * deposit.layers.size * seafloor.layers.layer_m
         side_m = math.sqrt(classes.production_dry_t_day * classes.production_days_year / mud_t_m2)
         sides = [side_m, side_m / math.sqrt(_QUARTERS)]
         cell_m = seafloor.grid.cell_m

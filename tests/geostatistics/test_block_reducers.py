@@ -97,7 +97,6 @@ def test_percentiles_of_few_lie_between_numpys_neighbours(count):
         assert np.all(np.log(row) < np.log(values[int(np.ceil(at))]) + step())
 
 
-@pytest.mark.xfail(reason="a share between two values takes the class of the upper one, however little of the way is gone")
 def test_percentiles_of_few_are_numpys_to_a_class():
     """The 5 % point of 100 values lies a twentieth of the way from the fifth to the sixth, however far apart they are."""
     logs = np.random.default_rng(3).normal(4.0, 0.8, (100, 50))

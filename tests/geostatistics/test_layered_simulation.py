@@ -277,7 +277,6 @@ def test_points_of_blocks_have_mean_and_variance_of_the_field(kriged):
     assert np.all(np.abs(scores.var(axis=0) / variance - 1) < 4.5 * np.sqrt(2 / len(scores)) + 0.006 / variance)
 
 
-@pytest.mark.xfail(reason="what varies inside a block is drawn independently in every layer, not with the covariance of layers")
 def test_points_of_one_core_vary_together_down_the_column(kriged):
     """The nugget is one of whole cores: layers at a point have the covariance of layers."""
     scores = point_scores(kriged)

@@ -153,7 +153,6 @@ def test_probabilities_of_blocks_are_shares_of_realisations(varied, simulated, b
             assert np.array_equal(row[:, near], (ratio[:, number] >= cutoff).mean(axis=0)[:, near])
 
 
-@pytest.mark.xfail(reason="as many cut-offs, or percentiles, as layers are taken for layers", raises=ValueError)
 def test_as_many_cut_offs_as_layers_are_no_layers(varied):
     result = run(varied, realisations=5, cutoffs=CutoffSettings(dy_ppm=[0.0, 20.0, 40.0, 60.0], gd_ppm=[0.0]))
     assert result.grades["dy"].block_probability.shape[:2] == (4, 4)
@@ -255,7 +254,6 @@ def test_well_known_deposit_is_measured_on_parts_of_cells(well_known):
     assert np.mean(result.classes.quarter_half_width_share[near]) > np.mean(result.classes.year_half_width_share[near])
 
 
-@pytest.mark.xfail(reason="where no year's part passes, the quarter is left on whole cells, and said to pass on parts of them")
 def test_smaller_volume_is_never_called_better_known(varied):
     """A year is half a cell wide and passes nowhere, though one whole cell does: what is said of the quarter is of a fourth of a cell."""
     result = run(varied, production_t_day=150_000.0, limit=0.12)
@@ -286,7 +284,6 @@ def test_grade_field_makes_part_of_the_variance_beyond_chance(checked):
         assert said["one_off"]["grade_field"]["low"] > 0
 
 
-@pytest.mark.xfail(reason="a realisation drawn twice by the bootstrap makes its small group look alike, and the variogram's share too large")
 def test_share_of_the_variogram_lies_in_its_interval(checked):
     for said in checked.summary["sources"].values():
         row = said["one_off"]["variogram"]
