@@ -9,7 +9,7 @@ import numpy as np
 from scipy.spatial.distance import pdist
 
 from pipeline.artefacts import DENSITY, Composites, Seafloor, Variogram
-from pipeline.field import composite_positions_m, known_values
+from pipeline.field import composite_positions_m, known_values, supplied_share
 from pipeline.geostatistics.layer_sampler import HorizontalModels, LayerDraws, sample_layers
 from pipeline.geostatistics.layer_scores import LayerScores
 from pipeline.geostatistics.layered_simulation import LayeredSimulation, LayeredVariable, frozen
@@ -215,7 +215,7 @@ def deposit_of(
     random = np.random.default_rng([settings.seed, 1])
     # ASSUME: the prior's mean density is one unknown factor for the whole deposit, lognormal and independent of the grade.
     log_sd = float(np.sqrt(np.log1p((prior.mean_sd_t_m3 / prior.dry_bulk_density_t_m3) ** 2)))
-    log_sd *= _supplied(composites, elements[0], prior)
+    log_sd *= supplied_share(composites, elements[0], prior)
     factor = np.exp(log_sd * random.standard_normal(count) - log_sd**2 / 2)
     if density is not None:
         draws.append(sample(1, density, [draws[0].values]))
@@ -254,14 +254,6 @@ def _models(positions_m: Array, settings: SimulationSettings, variogram_settings
         settings.prior_range_log_sd,
         settings.prior_nugget_share,
     )
-
-
-def _supplied(composites: Composites, element: str, prior: DensitySettings) -> float:
-    """Share of the metal whose density came from the prior: nothing where every density is measured or taken from those measured."""
-    if composites.density_source != "prior" and prior.missing != "prior":
-        return 0.0
-    frame = composites.frame.loc[composites.frame[f"{element}_g_m3"].notna()]
-    return float(np.average(frame["density_supplied_share"], weights=frame["declustering_weight"] * frame[f"{element}_g_m3"]))
 
 
 class _Table:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import geopandas as gpd
     from numpy.typing import NDArray
 
-    from pipeline.config import VariogramSettings
+    from pipeline.config import DensitySettings, VariogramSettings
     from pipeline.grid import Grid, Layers
 
     Array = NDArray[np.float64]
@@ -56,6 +56,14 @@ def known_values(frame: gpd.GeoDataFrame, subject: str) -> Array:
     if subject == DENSITY:
         return np.where(frame["density_supplied_share"] < 1, frame["dry_bulk_density_t_m3"].to_numpy(dtype=float), np.nan)
     return np.asarray(frame[f"{subject}_g_m3"], dtype=np.float64)
+
+
+def supplied_share(composites: Composites, element: str, prior: DensitySettings) -> float:
+    """Share of an element's metal whose density came from the prior: nothing where every density is measured or taken from those measured."""
+    if composites.density_source != "prior" and prior.missing != "prior":
+        return 0.0
+    frame = composites.frame.loc[composites.frame[f"{element}_g_m3"].notna()]
+    return float(np.average(frame["density_supplied_share"], weights=frame["declustering_weight"] * frame[f"{element}_g_m3"]))
 
 
 def composite_positions_m(frame: gpd.GeoDataFrame, grid: Grid) -> Array:

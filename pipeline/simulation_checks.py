@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pipeline.deposit import SOURCES, Deposit, Measured
+from pipeline.geostatistics import scores
 from pipeline.geostatistics.layer_sampler import LayerDraws, left_out_probabilities
 from pipeline.units import TONNE_PER_GRAM
 
@@ -277,26 +278,18 @@ def _variograms(coarse: Coarse, number: int, cells: Integers, drawn: list[Array]
 
 
 def accuracy(deposit: Deposit) -> Content:
-    r"""Share of the measured layers of left-out cores inside their symmetric intervals, and the goodness (Deutsch 1997).
-
-    .. math:: G = 1 - \int_0^1 \big[3\,a(p) - 2\big]\,\big[\bar\kappa(p) - p\big]\,dp
-
-    with :math:`\bar\kappa(p)` the share inside the interval of probability p and a = 1 where it is at least p, else 0.
-    """
+    """Share of the measured layers of left-out cores inside their symmetric intervals, and the goodness (Deutsch 1997)."""
     out: Content = {}
     for number, (name, measured) in enumerate(zip((deposit.elements[0], "density", *deposit.elements[1:]), deposit.measured, strict=True)):
         if not np.isfinite(measured.observed).any():
             continue
         others = [draws.values for draws in deposit.draws[:number]]
         below = left_out_probabilities(deposit.draws[number], deposit.models, deposit.positions_m, measured.observed, measured.error_variance, others)
-        distance = np.abs(2 * below[np.isfinite(below)] - 1)
-        probabilities = np.arange(1, 20) / 20
-        share = np.array([np.mean(distance <= p) for p in probabilities])
-        goodness = 1 - float(np.mean(np.where(share >= probabilities, 1.0, -2.0) * (share - probabilities)))
+        found = scores.accuracy(below, np.arange(1, 20) / 20)
         out[name] = {
-            "goodness": goodness,
-            "intervals": [{"probability": float(p), "share_inside": float(found)} for p, found in zip(probabilities, share, strict=True)],
-            "values": int(distance.size),
+            "goodness": found.goodness,
+            "intervals": [{"probability": float(p), "share_inside": float(share)} for p, share in zip(found.probability, found.share, strict=True)],
+            "values": found.pairs,
         }
     return out
 

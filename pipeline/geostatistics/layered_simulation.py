@@ -80,7 +80,6 @@ class _Place:
     """Cores and blocks under one horizontal model."""
 
     simulation: ConditionalSimulation
-    nugget: float
     weights: Singles
     unknown: Singles
 
@@ -157,7 +156,7 @@ class LayeredSimulation:
                 weights = np.linalg.solve(model.between(data_m[order], data_m[order]) + nugget * np.eye(len(order)), covariance.T)
             told = np.einsum("dc,cd->c", weights, covariance)
             unknown = np.sqrt(np.maximum(1 - told, 0.0))
-            self._places[int(number)] = _Place(simulation, nugget, weights.astype(np.float32), unknown.astype(np.float32))
+            self._places[int(number)] = _Place(simulation, weights.astype(np.float32), unknown.astype(np.float32))
 
     @property
     def covariance_error(self) -> float:

@@ -22,7 +22,7 @@ from pipeline.artefacts import (
     Variogram,
 )
 from pipeline.config import CutoffSettings, DensitySettings, GradeSettings, TonnageSettings
-from pipeline.field import cell_drift, correlation, estimated_cells, inside_hull, kriging_of, variogram_of
+from pipeline.field import cell_drift, correlation, estimated_cells, inside_hull, kriging_of, supplied_share, variogram_of
 from pipeline.geostatistics.layers import LayeredKriging
 from pipeline.grid import require_same_grid
 from pipeline.units import KM2_PER_M2, TONNE_PER_GRAM, oxide_per_element
@@ -233,8 +233,4 @@ def _column_covariance(kriging: LayeredKriging, seafloor: Seafloor, cells: Mask)
 
 def _prior_cv(composites: Composites, element: str, prior: DensitySettings) -> float:
     """Coefficient of variation that the prior's mean density adds to totals: nothing where every density is measured."""
-    if composites.density_source != "prior" and prior.missing != "prior":
-        return 0.0
-    frame = composites.frame.loc[composites.frame[f"{element}_g_m3"].notna()]
-    supplied = float(np.average(frame["density_supplied_share"], weights=frame["declustering_weight"] * frame[f"{element}_g_m3"]))
-    return supplied * prior.mean_sd_t_m3 / prior.dry_bulk_density_t_m3
+    return supplied_share(composites, element, prior) * prior.mean_sd_t_m3 / prior.dry_bulk_density_t_m3
