@@ -170,9 +170,17 @@ class IntakeSettings(Section):
     section = "intake"
     on_refused: Literal["stop", "leave_out"] = Field("stop", description="Stop at a refused row, or build without it and say so")
     max_grade_ppm: float = Field(1_000_000.0, gt=0, le=1_000_000.0, description="No grade can be higher, ppm")
+    max_rare_earth_ppm: float = Field(10_000.0, gt=0, le=1_000_000.0, description="No grade of a single rare earth can be higher in mud, ppm")
     min_density_t_m3: float = Field(0.1, gt=0, description="No dry bulk density can be lower, t/m3")
     max_density_t_m3: float = Field(4.0, gt=0, description="No dry bulk density can be higher, t/m3")
     position_tolerance_m: float = Field(50.0, ge=0, description="Rows of one core may differ in position by this much, metres")
+    water_depth_tolerance_m: float = Field(300.0, ge=0, description="A water depth that differs from the bathymetry by more is mentioned, metres")
+    below_detection: Literal["half", "zero", "limit", "missing"] = Field(
+        "half", description="What stands for a grade below its detection limit: half the limit, zero, the limit, or nothing"
+    )
+    pattern_factor: float = Field(
+        1.5, gt=1, description="A grade that differs from its shale-normalised neighbours by more than this factor is mentioned"
+    )
 
 
 class CompositeSettings(Section):
