@@ -10,26 +10,33 @@ import hashlib
 import json
 import os
 import re
-import signal
 import subprocess
-import sys
+import tempfile
 import time
 import tomllib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
-from typing import NoReturn
 
-from pipeline.errors import ArtefactError, PipelineError, SettingsError
+from pipeline.errors import ArtefactError, MachineError, PipelineError, SettingsError
 from pipeline.files import clean_stale_temporaries, newest_mtime_ns, sha256_of, take_build_lock, write_if_changed
+from pipeline.machine import fault_of, stop_politely, tell, warn
 from pipeline.progress import on_a_terminal, run_with_bar
+from pipeline.text import printable_message
 
 ROOT = Path(__file__).resolve().parent.parent
 
+# What is read, and what may hold samples and is not: the intake refuses that, so that nothing is left out unseen.
+_CORE_SUFFIXES = ".csv .toml .xlsx .xlsm .xlsb .xls .ods .numbers .tsv .tab .txt .dat .parquet .gpkg .shp .geojson .zip"
+# Read by their first bytes whatever the suffix; what cannot be read is refused by name.
+_GRID_SUFFIXES = (
+    ".toml .nc .nc4 .cdf .grd .h5 .hdf5 .tif .tiff .gtiff .vrt .asc .xyz .csv .txt .dat .hdf .img .bag .adf .flt .bil .dem .hgt .gpkg .shp "
+    ".zip .gz .bz2 .7z"
+)
 RAW_LISTS = {
-    "cores": (".csv", ".toml"),
-    "bathymetry": (".nc", ".tif", ".tiff", ".toml"),
+    "cores": tuple(_CORE_SUFFIXES.split()),
+    "bathymetry": tuple(_GRID_SUFFIXES.split()),
     "domains": (".geojson",),
     "published": (".csv",),
     "truth": (".json",),
@@ -45,7 +52,7 @@ CALIBRATION = "pipeline/calibration.json"
 STAGES_THAT_TELL_THE_CALIBRATION = ("validation",)
 """The stages that depend on that record."""
 
-NO_PART_OF_A_PRODUCT = ("pipeline/scan.py", "pipeline/bootstrap.py", "pipeline/progress.py", "pipeline/reference_survey.py")
+NO_PART_OF_A_PRODUCT = tuple(f"pipeline/{name}.py" for name in ("scan", "bootstrap", "doctor", "machine", "new_core", "progress", "reference_survey"))
 """Program files that run before or beside the stages: a change there changes no product."""
 
 
@@ -60,22 +67,22 @@ def main(arguments: Sequence[str]) -> int:
     Returns
     -------
     int
-        0 when everything is up to date (or nothing follows ``--``), 2 for an error of the user's, 130 when interrupted.
+        0 when everything is up to date (or nothing follows ``--``), 2 for what the user can cure, 128 and its number after a signal.
         Otherwise it does not return: Make takes the process over, and with it the lock.
     """
-    signal.signal(signal.SIGTERM, _stop)
+    stop_politely("every file")
     options = _parsed(arguments)
     try:
         return _scan_and_build(options)
     except PipelineError as error:
-        print(f"error: {error}", file=sys.stderr)
+        warn(f"error: {printable_message(error)}")
         return 2
-    except KeyboardInterrupt:
-        return 130
-
-
-def _stop(signal_number: int, _frame: object) -> NoReturn:
-    raise SystemExit(128 + signal_number)
+    except (OSError, MemoryError) as error:
+        fault = fault_of(error, "scan")
+        if fault is None:
+            raise
+        warn(f"error: {printable_message(fault)}")
+        return 2
 
 
 def _parsed(arguments: Sequence[str]) -> argparse.Namespace:
@@ -87,7 +94,7 @@ def _parsed(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--raw", required=True, type=_folder, help="inputs, settings included")
     parser.add_argument("--processed", required=True, type=_folder, help="where products go")
     parser.add_argument("--maps", required=True, type=_folder, help="where maps go")
-    parser.add_argument("--links", default=ROOT / ".cache", type=Path, help="where a folder of links without spaces is made")
+    parser.add_argument("--links", type=Path, help="where a folder of links without spaces is made (default: .cache, or TMPDIR)")
     options = parser.parse_args(own)
     options.command = command
     return options
@@ -101,18 +108,18 @@ def _scan_and_build(options: argparse.Namespace) -> int:
     raw, processed, maps, command = options.raw, options.processed, options.maps, options.command
     _refuse_impossible_folders(raw, processed, maps)
     # Held until Make, which takes this process over, ends.
-    for folder in (processed, maps):
+    for folder in sorted((processed, maps)):  # in one order, so that two builds never wait for each other
         _hold(folder)
     elements = scan(raw, processed, maps)
     remove_unassessed(elements, processed, maps)
     if not command:
         return 0
-    command = [*command, f"LINKS={link_folder(options.links, raw=raw, processed=processed, maps=maps)}"]
+    command = [*command, f"LINKS={_links(options.links, raw=raw, processed=processed, maps=maps)}"]
     if not _nothing_to_do(command):
         if on_a_terminal():
             return run_with_bar(command)
         os.execvp(command[0], command)
-    print("up to date")
+    tell("up to date", "everything is up to date")
     return 0
 
 
@@ -165,13 +172,14 @@ def scan(raw: Path, processed: Path, maps: Path) -> list[str]:
     ArtefactError
         A raw file cannot be read.
     """
+    # Before anything is written: on a full disk they are what is in the way.
+    for folder in (processed, processed / ".lists", processed / ".settings", maps):
+        clean_stale_temporaries(folder)
     settings = _settings_texts(raw, processed)
     lists = {f"{name}.json": _list_text(_raw_hashes(raw, name)) for name in RAW_LISTS} | program_lists(ROOT)
     elements: list[str] = json.loads(settings["elements.json"])["assessed"]
-    settings["elements.mk"] = f"ELEMENTS := {' '.join(elements)}\n"
+    settings["elements.mk"] = f"override ELEMENTS := {' '.join(elements)}\n"
 
-    for folder in (processed, processed / ".lists", processed / ".settings", maps):
-        clean_stale_temporaries(folder)
     made = [path for path in _products(processed, maps) if path.is_file()]
     bring_out_of_the_future(made)
     for folder, texts in ((processed / ".lists", lists), (processed / ".settings", settings)):
@@ -313,6 +321,27 @@ def remove_unassessed(elements: Iterable[str], processed: Path, maps: Path) -> l
                 path.unlink()
                 removed.append(path)
     return removed
+
+
+def _links(parent: Path | None, **targets: Path) -> Path:
+    """Folder of links in the parent named, else in the first place where one can be made: the repository may be read-only."""
+    if parent is not None:
+        return link_folder(parent, **targets)
+    refused: list[OSError] = []
+    for place in (ROOT / ".cache", Path(tempfile.gettempdir()) / f"seabed-ree-{os.getuid()}"):
+        try:
+            place.mkdir(mode=0o777 if place.parent == ROOT else 0o700, parents=True, exist_ok=True)
+            folder = link_folder(place, **targets)
+        except OSError as error:
+            refused.append(error)
+            continue
+        # In a folder that all may write, somebody else could lead the links elsewhere.
+        if place.stat().st_uid in (os.getuid(), ROOT.stat().st_uid) and not (folder.is_absolute() and re.search(r"\s", str(folder))):
+            return folder
+    message = (
+        f"{ROOT / '.cache'} cannot be written ({refused[0].strerror if refused else 'not yours'}): make it writable, or name a folder in TMPDIR."
+    )
+    raise MachineError(message)
 
 
 def link_folder(links: Path, **targets: Path) -> Path:

@@ -23,7 +23,7 @@ def raw(tmp_path):
     (folder / "assessment.toml").write_text(REGION, encoding="utf-8")
     (folder / "cores" / "a.csv").write_text("one\n", encoding="utf-8")
     (folder / "cores" / "2013 cruise" / "b.CSV").write_text("two\n", encoding="utf-8")
-    (folder / "cores" / "notes.txt").write_text("not read\n", encoding="utf-8")
+    (folder / "cores" / "photo.jpg").write_text("not read\n", encoding="utf-8")
     (folder / "cores" / ".~lock.a.csv").write_text("an editor's\n", encoding="utf-8")
     return folder
 
@@ -117,7 +117,7 @@ def test_products_of_an_element_no_longer_assessed_are_removed(raw, tmp_path, sc
         path.write_bytes(b"")
     (raw / "assessment.toml").write_text(REGION + '[elements]\nassessed = ["dy"]\n')
     assert scan() == {"elements.json", "elements.mk"}
-    assert (processed / ".settings" / "elements.mk").read_text() == "ELEMENTS := dy\n"
+    assert (processed / ".settings" / "elements.mk").read_text() == "override ELEMENTS := dy\n"
     assert sorted(scanning.remove_unassessed(["dy"], processed, maps)) == sorted(names)
     assert all(path.exists() for path in kept)
 
