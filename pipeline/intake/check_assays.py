@@ -52,7 +52,7 @@ def split_duplicates(frame: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame, l
     Returns
     -------
     originals, duplicates : DataFrame
-        In the order of the frame, numbered anew.
+        In the order of the frame, numbered anew; ``qc_type`` in lower case and half width.
     refusals : list of Refusal
         Rows with another ``qc_type``, and check assays of an interval that no original has.
     """
@@ -70,6 +70,8 @@ def split_duplicates(frame: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame, l
         *(Refusal(*where, "qc_type", cell, _no_kind()) for where, cell, _ in _places(frame, written, unknown)),
         *(Refusal(*where, "qc_type", cell, _no_original(*interval)) for where, cell, interval in _places(frame, written, lonely)),
     ]
+    if any(cell != word for cell, word in words.items()):
+        frame = frame.assign(qc_type=[words[cell] for cell in written])
     originals, duplicates = frame.loc[~marked & ~unknown], frame.loc[marked & ~lonely]
     return originals.reset_index(drop=True), duplicates.reset_index(drop=True), refusals
 

@@ -405,7 +405,7 @@ def _check_values(table: CoreTable, intake: IntakeSettings) -> None:
         _check_grade(table, column, intake)
     for column in filter(is_limit, n):
         refuse(column, n[column] <= 0, "is no detection limit; it is a positive grade, or the cell is empty")
-        refuse(column, n[column] > intake.max_grade_ppm, f"is more than {intake.max_grade_ppm:g} ppm can be ([intake] max_grade_ppm). Is the unit ppm?")
+        refuse(column, n[column] > intake.max_grade_ppm, _more_than_pure(intake))
     if DENSITY in n:
         reason = (
             f"is outside {intake.min_density_t_m3:g} to {intake.max_density_t_m3:g} t/m3 ([intake] min_density_t_m3, max_density_t_m3). Is it kg/m3?"
@@ -416,12 +416,15 @@ def _check_values(table: CoreTable, intake: IntakeSettings) -> None:
 def _check_grade(table: CoreTable, column: str, intake: IntakeSettings) -> None:
     values = table.numbers[column]
     table.refuse_where(column, values < 0, "is a negative grade; leave the cell empty where nothing was measured")
-    reason = f"is more than {intake.max_grade_ppm:g} ppm can be ([intake] max_grade_ppm). Is the unit ppm?"
-    most = intake.max_grade_ppm
+    reason, most = _more_than_pure(intake), intake.max_grade_ppm
     if column.removesuffix("_ppm") in RARE_EARTHS and intake.max_rare_earth_ppm < most:
         most = intake.max_rare_earth_ppm
         reason = f"is more than {most:g} ppm, which no mud holds of one rare earth ([intake] max_rare_earth_ppm). Is the unit ppm?"
     table.refuse_where(column, values > most, reason)
+
+
+def _more_than_pure(intake: IntakeSettings) -> str:
+    return f"is more than {intake.max_grade_ppm:g} ppm can be ([intake] max_grade_ppm). Is the unit ppm?"
 
 
 def _treat_below_detection(table: CoreTable, elements: Sequence[str], intake: IntakeSettings) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Final, Self
 
 import numpy as np
 
@@ -28,7 +28,7 @@ from pipeline.intake.row_groups import (
 from pipeline.units import RARE_EARTHS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     import pandas as pd
     from numpy.typing import NDArray
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     Integers = NDArray[np.int64]
 
 _SAME_SHARE = 1e-9
+_ISSUED_AGAIN: Final = "was issued again with other values than"
 
 
 @dataclass(frozen=True)
@@ -227,7 +228,7 @@ def _repeats(frame: pd.DataFrame, rows: _Rows, one: Indices, other: Indices, tol
                 reason = f"{twice}. Keep one of them: {what}. If this is a check assay, write duplicate in its qc_type."
             else:
                 column, value = str(differs.column[pair]), here
-                again = f"interval {_depths(rows, index)} was issued again with other values than {other_file} row {rows.number[right]}"
+                again = f"interval {_depths(rows, index)} {_ISSUED_AGAIN} {other_file} row {rows.number[right]}"
                 reason = f"{again}: {what}. Remove the older of the two files, or the rows of this core from it."
         found[index] = Refusal(file, int(rows.number[index]), column, value, f"core {shortened(rows.name[index])}: {reason}")
     return found
@@ -257,6 +258,11 @@ def _repeated_files(rows: _Rows, one: Indices, other: Indices) -> set[str]:
     repeated = Counter(rows.file[one][rows.file[one] != rows.file[other]].tolist())
     size = Counter(rows.file.tolist()) if repeated else Counter()
     return {file for file, count in repeated.items() if count == size[file]}
+
+
+def issued_again(refusals: Sequence[Refusal]) -> bool:
+    """Whether a core was issued again with other values: no program can know which issue is right."""
+    return any(_ISSUED_AGAIN in refusal.reason for refusal in refusals)
 
 
 def same_files(hashes: Mapping[str, str]) -> list[Refusal]:

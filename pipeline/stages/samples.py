@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-from collections import Counter
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,16 +9,23 @@ import numpy as np
 from pipeline.artefacts import REJECTED_COLUMNS, BathymetryFiles, CoreFiles, Marks, Samples
 from pipeline.bathymetry import NativeGrid, read_grids
 from pipeline.config import ElementSettings, IntakeSettings, RegionSettings
-from pipeline.core_files import CoreTable, Refusal, read_core_tables, refused_rows
 from pipeline.errors import RowsRefused
-from pipeline.grid import region_lonlat
-from pipeline.units import METRES_PER_DEGREE
+from pipeline.intake import sample_checks, sample_warnings
+from pipeline.intake.check_assays import laboratory_bias, split_duplicates
+from pipeline.intake.core_tables import CoreTable, read_core_tables
+from pipeline.intake.refusals import SHOWN, Refusal, message, refused_rows
+from pipeline.intake.row_groups import named
+from pipeline.intake.sample_frame import conversions_said, sample_frame
+from pipeline.intake.shale import pattern
 
 if TYPE_CHECKING:
-    import pandas as pd
+    from collections.abc import Sequence
 
-_SHOWN = 20
-_CLASH_COLUMNS = ("core_id", "longitude_deg", "latitude_deg", "from_m", "to_m", "source_file", "source_row")
+    import geopandas as gpd
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    Array = NDArray[np.float64]
 
 
 def run(cores: CoreFiles, bathymetry: BathymetryFiles, intake: IntakeSettings, elements: ElementSettings, region: RegionSettings) -> Samples:
@@ -31,39 +36,45 @@ def run(cores: CoreFiles, bathymetry: BathymetryFiles, intake: IntakeSettings, e
     RowsRefused
         Rows were refused and the settings say ``on_refused = "stop"``, a whole file cannot be used, or no row is left.
     """
-    import geopandas as gpd
     import pandas as pd
 
     tables = read_core_tables(cores, elements.assessed, intake)
+    usable = [table for table in tables if not table.unusable]
     grids = read_grids(bathymetry)
-    for table in tables:
-        if table.numbers:
-            _refuse_positions_without_bathymetry(table, grids)
-    whole_files = [refusal for table in tables if not table.numbers for refusal in table.refusals]
-    refusals = [refusal for table in tables for refusal in table.refusals]
-    # ASSUME: a file that lacks a column is refused even where rows may be left out: no row of it is at fault.
-    if not whole_files:
-        frame = _joined([table for table in tables if table.rows], refusals)
-        clashes = _clashes(frame, intake.position_tolerance_m)
-        refusals += clashes
-    if refusals and (whole_files or intake.on_refused == "stop"):
-        raise RowsRefused(_message(refusals), sorted(refusals))
-    frame = _without(frame, clashes)
+    for table in usable:
+        _refuse_positions_without_bathymetry(table, grids)
+    same = sample_checks.same_files(cores.hashes)
+    refusals = [*(refusal for table in tables for refusal in table.refusals), *same]
+    # ASSUME: a file that cannot be used as a whole stops the build even where rows may be left out: no row of it is at fault.
+    stops = intake.on_refused == "stop" or bool(same) or len(usable) < len(tables)
+    # Not every row of a copy is told as a duplicate.
+    usable = [table for table in usable if table.name not in {refusal.file for refusal in same}]
+    frame, check_assays, between = _accepted(sample_frame(usable, refusals), intake)
+    refusals += between
+    if refusals and (stops or sample_checks.issued_again(between)):
+        raise RowsRefused(message(refusals), sorted(refusals))
     if frame.empty:
-        msg = "no usable row is left in any core table; rejected.csv says why."
+        msg = f"no usable row is left in any core table; {'rejected.csv says why' if refusals else 'they hold no row'}."
         raise RowsRefused(msg, sorted(refusals))
     kinds = set(frame["data_kind"])
     marks = Marks(kinds.pop() if len(kinds) == 1 else "partly synthetic", len(refused_rows(refusals)))
-    points = gpd.GeoDataFrame(frame, geometry=gpd.points_from_xy(frame["longitude_deg"], frame["latitude_deg"]), crs="EPSG:4326")
     rejected = pd.DataFrame(sorted(refusals), columns=list(REJECTED_COLUMNS))
-    return Samples(points, rejected, marks, _warnings(frame, region, marks))
+    depth_m, grid_names = _bathymetry_at(sample_warnings.core_rows(frame), grids)
+    converted = conversions_said(usable)
+    biases = laboratory_bias(frame, check_assays, elements.assessed)
+    checks = sample_warnings.checks_made(frame, len(check_assays), elements.assessed, depth_m)
+    said = sample_warnings.warnings(frame, intake, region, depth_m, grid_names)
+    geochemical = (*pattern(frame, intake.pattern_factor, elements.assessed), *(bias["warning"] for bias in biases if bias["warning"]))
+    warnings = (*_notes(usable), *converted, *said, *geochemical, *_left_out(marks))
+    quality = {"checks": checks, "conversions": converted, "laboratory_bias": biases}
+    return Samples(_points(frame), rejected, marks, warnings, _points(check_assays), quality)
 
 
-def _refuse_positions_without_bathymetry(table: CoreTable, grids: list[NativeGrid]) -> None:
+def _refuse_positions_without_bathymetry(table: CoreTable, grids: Sequence[NativeGrid]) -> None:
     longitude_deg, latitude_deg = table.numbers["longitude_deg"], table.numbers["latitude_deg"]
     possible = np.isfinite(longitude_deg) & (np.abs(latitude_deg) <= 90) & (np.abs(longitude_deg) <= 360)
-    covered = np.zeros(len(table.rows), dtype=bool)
-    swapped = np.zeros(len(table.rows), dtype=bool)
+    covered = np.zeros(table.rows.size, dtype=bool)
+    swapped = np.zeros(table.rows.size, dtype=bool)
     for grid in grids:
         covered[possible] |= grid.covers(longitude_deg[possible], latitude_deg[possible])
         turned = possible & (np.abs(longitude_deg) <= 90)
@@ -74,87 +85,45 @@ def _refuse_positions_without_bathymetry(table: CoreTable, grids: list[NativeGri
         table.refuse(int(index), "longitude_deg", f"{where}. {cure}")
 
 
-def _joined(tables: list[CoreTable], refusals: list[Refusal]) -> pd.DataFrame:
-    """One row per interval that is sound in itself, sorted by core and depth; columns that a file lacks are missing there."""
-    import pandas as pd
+def _accepted(frame: pd.DataFrame, intake: IntakeSettings) -> tuple[pd.DataFrame, pd.DataFrame, list[Refusal]]:
+    """Rows that enter estimates, check assays of the same intervals, and what was refused because rows contradict each other."""
+    greater = sample_checks.more_than_all(frame)
+    frame, check_assays, unmatched = split_duplicates(_without(frame, greater))
+    clashes = sample_checks.clashes(frame, intake)
+    return _without(frame, clashes), check_assays, [*greater, *unmatched, *clashes]
 
+
+def _without(frame: pd.DataFrame, refusals: Sequence[Refusal]) -> pd.DataFrame:
+    if not refusals:
+        return frame
     refused = refused_rows(refusals)
-    frames = []
-    for table in tables:
-        numeric = {name: values for name, values in table.numbers.items() if name not in ("easting_m", "northing_m")}
-        free = {name: values for name, values in table.text.items() if name not in table.numbers and name != "core_id"}
-        keep = np.array([(table.name, row) not in refused for row in table.rows], dtype=bool)
-        own = {"source_file": table.name, "source_row": table.rows, "conversions": table.conversion, "data_kind": table.data_kind}
-        frames.append(pd.DataFrame({"core_id": table.text["core_id"], **numeric, **free, **own}).loc[keep])
-    frame = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=["core_id", "from_m", "to_m", "data_kind"])
-    for column in ("water_depth_m", "penetration_m", "dry_bulk_density_t_m3"):
-        if column not in frame:
-            frame[column] = np.nan
-    first = ["core_id", "longitude_deg", "latitude_deg", "water_depth_m", "penetration_m", "from_m", "to_m"]
-    grades = sorted(column for column in map(str, frame) if column.endswith("_ppm") and column != "detection_limit_ppm")
-    last = ["source_file", "source_row", "conversions", "data_kind"]
-    others = sorted(set(frame.columns) - {*first, *grades, *last, "dry_bulk_density_t_m3"})
-    for column in others:
-        if column != "detection_limit_ppm":
-            frame[column] = frame[column].fillna("").astype(str)
-    ordered = frame.reindex(columns=[*first, *grades, "dry_bulk_density_t_m3", *others, *last])
-    return ordered.sort_values(["core_id", "from_m", "to_m", "source_file", "source_row"], ignore_index=True)
-
-
-def _clashes(frame: pd.DataFrame, tolerance_m: float) -> list[Refusal]:
-    """Rows that contradict another row of the same core: repeated or overlapping intervals, another position."""
-    clashes: list[Refusal] = []
-    rows = list(zip(*(frame[name].tolist() for name in _CLASH_COLUMNS), strict=True))
-    for core, grouped in itertools.groupby(rows, key=lambda row: str(row[0])):
-        members = list(grouped)
-        # The position that most rows of the core carry is taken for right; on a tie, the one met first.
-        (east_deg, north_deg), _ = Counter((row[1], row[2]) for row in members).most_common(1)[0]
-        deepest_m, previous = -np.inf, members[0]
-        for row in members:
-            _, longitude_deg, latitude_deg, from_m, to_m, file, number = row
-            east_m = (longitude_deg - east_deg) * METRES_PER_DEGREE * np.cos(np.radians(north_deg))
-            apart_m = float(np.hypot(east_m, (latitude_deg - north_deg) * METRES_PER_DEGREE))
-            if apart_m > tolerance_m:
-                where = f"lies {apart_m:,.0f} m from the core's other rows ({east_deg:g} E {north_deg:g} N)"
-                reason = f"core {core} {where}; a core has one position. Correct it or rename the core."
-                clashes.append((file, number, "longitude_deg", f"{longitude_deg:.10g}", reason))
-            if from_m < deepest_m - 1e-9:
-                same = (from_m, to_m) == (previous[3], previous[4])
-                what = f"duplicate interval {from_m:g}-{to_m:g} m of" if same else f"interval {from_m:g}-{to_m:g} m overlaps"
-                cure = "Keep one of them." if same else "Correct the depths."
-                clashes.append((file, number, "from_m", f"{from_m:.10g}", f"core {core}: {what} {previous[5]} row {previous[6]}. {cure}"))
-            else:
-                deepest_m, previous = to_m, row
-    return clashes
-
-
-def _without(frame: pd.DataFrame, clashes: list[Refusal]) -> pd.DataFrame:
-    refused = refused_rows(clashes)
     keep = [key not in refused for key in zip(frame["source_file"], frame["source_row"], strict=True)]
     return frame.loc[keep].reset_index(drop=True)
 
 
-def _message(refusals: list[Refusal]) -> str:
-    """Every problem on a line of its own, the first twenty in full."""
-    lines = [f"{name} row {row}, {column} = {value!r}: {reason}" for name, row, column, value, reason in sorted(refusals)[:_SHOWN]]
-    more = len(refusals) - len(lines)
-    if more:
-        lines.append(f"and {more} more, all in rejected.csv")
-    count = len(refused_rows(refusals))
-    return f"{count} {'row' if count == 1 else 'rows'} refused; nothing was built. " + "\n  ".join(lines)
+def _bathymetry_at(cores: pd.DataFrame, grids: Sequence[NativeGrid]) -> tuple[Array, list[str]]:
+    """Water depth at the position of each core, and the grid that says so: the finest one there."""
+    depth_m, names = np.full(len(cores), np.nan), np.full(len(cores), "", dtype=object)
+    for grid in grids:
+        found_m = grid.depth_at(cores["longitude_deg"].to_numpy(), cores["latitude_deg"].to_numpy())
+        known = np.isfinite(found_m)
+        depth_m[known], names[known] = found_m[known], grid.name
+    return depth_m, list(names)
 
 
-def _warnings(frame: pd.DataFrame, region: RegionSettings, marks: Marks) -> tuple[str, ...]:
-    import shapely
+def _points(frame: pd.DataFrame) -> gpd.GeoDataFrame:
+    import geopandas as gpd
 
-    said = []
-    positions = frame.drop_duplicates("core_id")
-    outside = positions.loc[~shapely.contains_xy(region_lonlat(region), positions["longitude_deg"], positions["latitude_deg"]), "core_id"]
-    if len(outside):
-        said.append(f"{len(outside)} cores lie outside the region; they inform the estimate within the search range: {', '.join(outside[:_SHOWN])}")
-    without = int(frame["dry_bulk_density_t_m3"].isna().sum())
-    if without:
-        said.append(f"{without} of {len(frame)} samples carry no density; [density] says what takes its place")
-    if marks.rows_left_out:
-        said.append(f"{marks.rows_left_out} refused rows were left out ([intake] on_refused); rejected.csv lists them")
-    return tuple(said)
+    return gpd.GeoDataFrame(frame, geometry=gpd.points_from_xy(frame["longitude_deg"], frame["latitude_deg"]), crs="EPSG:4326")
+
+
+def _notes(tables: Sequence[CoreTable]) -> list[str]:
+    """What the reading of files has to tell; files without rows and files of another encoding by the first twenty names."""
+    empty = [table.name for table in tables if table.rows.size == 0 and not table.refusals]
+    said = [note for table in tables for note in table.notes]
+    more = [f"and {len(said) - SHOWN} more notes of this kind"] if len(said) > SHOWN else []
+    return [*([f"no row yet in {named(empty)}"] if empty else []), *said[:SHOWN], *more]
+
+
+def _left_out(marks: Marks) -> list[str]:
+    return [f"{marks.rows_left_out} refused rows were left out ([intake] on_refused); rejected.csv lists them"] if marks.rows_left_out else []
