@@ -328,7 +328,7 @@ def _links(parent: Path | None, **targets: Path) -> Path:
     if parent is not None:
         return link_folder(parent, **targets)
     refused: list[OSError] = []
-    for place in (ROOT / ".cache", Path(tempfile.gettempdir()) / f"seabed-ree-{os.getuid()}"):
+    for place in _link_parents():
         try:
             place.mkdir(mode=0o777 if place.parent == ROOT else 0o700, parents=True, exist_ok=True)
             folder = link_folder(place, **targets)
@@ -342,6 +342,12 @@ def _links(parent: Path | None, **targets: Path) -> Path:
         f"{ROOT / '.cache'} cannot be written ({refused[0].strerror if refused else 'not yours'}): make it writable, or name a folder in TMPDIR."
     )
     raise MachineError(message)
+
+
+def _link_parents() -> Iterator[Path]:
+    yield ROOT / ".cache"
+    with suppress(FileNotFoundError):  # no folder for temporary files can be written
+        yield Path(tempfile.gettempdir()) / f"seabed-ree-{os.getuid()}"
 
 
 def link_folder(links: Path, **targets: Path) -> Path:

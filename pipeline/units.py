@@ -6,6 +6,7 @@ Inside: metres, square metres, cubic metres, tonnes, ppm of dry mass (1 ppm = 1 
 
 from __future__ import annotations
 
+import re
 from types import MappingProxyType
 from typing import Final
 
@@ -65,3 +66,33 @@ def oxide_per_element(element: str) -> float | None:
         return None
     _, atomic_mass, metals, oxygens = _OXIDES[element]
     return 1.0 + oxygens * _OXYGEN / (metals * atomic_mass)
+
+
+_FORMULA = re.compile(r"([a-z]{1,2}?)(\d*)o(\d*)")
+
+
+def oxide_of_formula(formula: str) -> tuple[str, float] | None:
+    """Element of an oxide's formula and mass of oxide per mass of element; ``None`` for what is no oxide of a known element.
+
+    Parameters
+    ----------
+    formula : str
+        In any case, with at least one digit: ``Dy2O3``, ``CeO2``, ``Tb4O7``, also where another oxide is the traded one.
+
+    Examples
+    --------
+    >>> element, factor = oxide_of_formula("Tb4O7")
+    >>> element, round(factor, 5)
+    ('tb', 1.17617)
+    >>> oxide_of_formula("ho") is None
+    True
+    """
+    found = _FORMULA.fullmatch(formula.lower())
+    if found is None or found[1] not in _OXIDES or not (found[2] or found[3]):
+        return None
+    atomic_mass = _OXIDES[found[1]][1]
+    return found[1], 1.0 + int(found[3] or 1) * _OXYGEN / (int(found[2] or 1) * atomic_mass)
+
+
+RARE_EARTHS: Final = frozenset(_OXIDES) - {"sc"}
+"""The lanthanides and yttrium."""

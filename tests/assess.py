@@ -28,6 +28,7 @@ from pipeline.artefacts import (
 )
 from pipeline.config import Settings, read_settings
 from pipeline.files import sha256_of
+from pipeline.scan import RAW_LISTS
 from pipeline.stages import (
     composites,
     coregionalisation,
@@ -112,7 +113,7 @@ def read_samples(raw: Path) -> Samples:
     """The first stage alone."""
     settings = read_settings(raw / "assessment.toml")
     bathymetry = listed(BathymetryFiles, raw, ".nc", ".tif")
-    return samples.run(listed(CoreFiles, raw, ".csv", ".toml"), bathymetry, settings.intake, settings.elements, settings.region)
+    return samples.run(listed(CoreFiles, raw, *RAW_LISTS["cores"]), bathymetry, settings.intake, settings.elements, settings.region)
 
 
 def assess(raw: Path) -> Assessment:

@@ -102,8 +102,9 @@ def program_hash() -> str:
     """Hash of the program that is judged: of the files that simulated tonnes come from."""
     program = ROOT / "pipeline"
     stages = [program / "stages" / f"{name}.py" for name in ("samples", "seafloor", "composites", "variogram", "density", "grade", "simulation")]
-    shared = [program / f"{name}.py" for name in ("deposit", "field", "grid", "units", "core_files", "bathymetry")]
-    return _hash_of(sorted([*(program / "geostatistics").rglob("*.py"), *stages, *shared]))
+    shared = [program / f"{name}.py" for name in ("deposit", "field", "grid", "units")]
+    folders = [path for name in ("geostatistics", "intake", "bathymetry") for path in (program / name).rglob("*.py")]
+    return _hash_of(sorted([*folders, *stages, *shared]))
 
 
 def record_file(realisations: int, folder: Path = STORE) -> Path:

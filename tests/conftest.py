@@ -34,6 +34,28 @@ def write_tiny(folder: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
+def shipped_grid():
+    """The depth grid that ships, read once in this process."""
+    from pipeline.bathymetry.parsing import parse_grid
+    from pipeline.bathymetry.side_file import SideFile
+    from pipeline.files import sha256_of
+
+    (path,) = (RAW / "bathymetry").glob("*.nc")
+    name = f"bathymetry/{path.name}"
+    return {name: sha256_of(path)}, parse_grid(name, path.read_bytes(), SideFile())
+
+
+@pytest.fixture(autouse=True)
+def samples_read_the_shipped_grid_here(shipped_grid, monkeypatch):
+    """The stage samples starts no process of its own for the depth grid that ships: hundreds of tests run it. Others are read as in a build."""
+    from pipeline.stages import samples
+
+    hashes, grid = shipped_grid
+    in_a_process = samples.read_grids
+    monkeypatch.setattr(samples, "read_grids", lambda files: [grid] if files.hashes == hashes else in_a_process(files))
+
+
+@pytest.fixture(scope="session")
 def reference_raw():
     """Folder RAW that ships; never written."""
     return RAW

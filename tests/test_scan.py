@@ -3,6 +3,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import core_changes
 import pytest
 
 from pipeline import scan as scanning
+from pipeline.errors import MachineError
 from pipeline.files import sha256_of
 
 ROOT = Path(__file__).parent.parent
@@ -204,6 +206,33 @@ def test_a_raw_file_that_cannot_be_read_is_named(raw, tmp_path):
     done = command_line(raw, tmp_path)
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
     assert "gone.csv" in done.stderr
+
+
+def test_what_a_killed_build_left_goes_before_anything_else_is_done(raw, tmp_path):
+    """On a full disk it is what is in the way, and wrong settings must not keep it."""
+    assert command_line(raw, tmp_path).returncode == 0
+    left = [tmp_path / "p" / ".partial-grade_dy-x.tif", tmp_path / "p" / ".lists" / ".partial-cores-x.json", tmp_path / "m" / ".partial-index-x.html"]
+    for path in left:
+        path.write_text("half")
+    (tmp_path / "p" / ".partial-realisations.zarr-x" / "dy_ppm").mkdir(parents=True)
+    (raw / "assessment.toml").write_text("[grid\n")
+    assert command_line(raw, tmp_path).returncode == 2
+    assert not [path for path in tmp_path.rglob(".partial-*")]
+
+
+def test_a_repository_that_cannot_be_written_has_its_links_elsewhere(tmp_path, monkeypatch):
+    repository, elsewhere = tmp_path / "repository", tmp_path / "tmp"
+    for folder in (repository, elsewhere):
+        folder.mkdir()
+    (repository / ".cache").write_text("nothing can be made below a file, not even by root")
+    monkeypatch.setattr(scanning, "ROOT", repository)
+    monkeypatch.setattr(tempfile, "tempdir", str(elsewhere))
+    folder = scanning._links(None, raw=tmp_path)
+    assert folder.is_relative_to(elsewhere)
+    assert (folder / "raw").resolve() == tmp_path
+    monkeypatch.setattr(tempfile, "tempdir", str(repository / ".cache"))
+    with pytest.raises(MachineError, match=r"\.cache cannot be written \(.*\)\. Make it writable, or name a folder in TMPDIR"):
+        scanning._links(None, raw=tmp_path)
 
 
 def test_one_folder_cannot_be_two(raw, tmp_path):

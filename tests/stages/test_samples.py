@@ -8,6 +8,7 @@ import shutil
 import pandas as pd
 import pytest
 from assess import listed, read_samples, with_settings
+from bad_input import sound_rows
 from pandas.testing import assert_frame_equal
 from planted import SETTINGS, csv_text
 from pyproj import Transformer
@@ -19,27 +20,6 @@ LEAVE_OUT = with_settings(SETTINGS, on_refused='"leave_out"')
 WHERE_IT_STOOD = ["source_file", "source_row"]
 
 
-def sound_rows():
-    """Rows 2 to 4 are core A, rows 5 to 7 are core B: 0.0-0.5, 0.5-1.0 and 1.5-2.0 m."""
-    return [
-        {
-            "core_id": core,
-            "longitude_deg": longitude_deg,
-            "latitude_deg": 21.9,
-            "water_depth_m": 5700,
-            "penetration_m": 3.0,
-            "from_m": from_m,
-            "to_m": from_m + 0.5,
-            "dy_ppm": 40.5,
-            "gd_ppm": 44.0,
-            "dry_bulk_density_t_m3": 0.55,
-            "note": "hand, logged",
-        }
-        for core, longitude_deg in (("A", 153.6), ("B", 153.7))
-        for from_m in (0.0, 0.5, 1.5)
-    ]
-
-
 def edited(row, **cells):
     rows = sound_rows()
     rows[row - 2].update(cells)
@@ -49,11 +29,11 @@ def edited(row, **cells):
 # row of the file, cells changed, column named, value shown, rule and cure
 BAD_CELLS = [
     (3, {"dy_ppm": "high"}, "dy_ppm", "high", "is no number; write digits .* leave the cell empty"),
-    (3, {"dy_ppm": "<0.5"}, "dy_ppm", "<0.5", "is no number; write digits .* leave the cell empty"),
+    (3, {"dy_ppm": "<LOD"}, "dy_ppm", "<LOD", "is below a detection limit that is not given; write <limit, or fill dy_detection_limit_ppm"),
     (3, {"dy_ppm": "nan"}, "dy_ppm", "nan", "is no number"),
     (3, {"gd_ppm": "1,5"}, "gd_ppm", "1,5", "is no number; .* decimal point"),
     (3, {"dy_ppm": "-3"}, "dy_ppm", "-3", "is a negative grade; leave the cell empty"),
-    (4, {"gd_ppm": "1000001"}, "gd_ppm", "1000001", r"is more than 1e\+06 ppm can be .* Is the unit ppm\?"),
+    (4, {"gd_ppm": "1000001"}, "gd_ppm", "1000001", r"is more than 10000 ppm, which no mud holds .* Is the unit ppm\?"),
     (2, {"dy_ppm": "1e400"}, "dy_ppm", "1e400", "is no number"),
     (5, {"longitude_deg": "21.9", "latitude_deg": "153.7"}, "latitude_deg", "153.7", r"is no latitude \(-90 to 90\). .* swapped\?"),
     (5, {"longitude_deg": "400"}, "longitude_deg", "400", r"is no longitude \(-180 to 360\)"),
@@ -104,21 +84,24 @@ def test_optional_column_may_be_absent(plant, column):
 TEXT = csv_text(sound_rows())
 BAD_FILES = [
     ({"survey.csv": TEXT.replace("gd_ppm", "dy_ppm", 1)}, "cores/survey.csv row 1: column dy_ppm stands there twice"),
-    ({"survey.csv": TEXT.replace("A,153.6,", "A,153.6", 1)}, "cores/survey.csv row 2: 10 cells where the header has 11. Is a comma missing"),
-    ({"survey.csv": TEXT.replace("hand", "Muñoz").encode("latin-1")}, "cores/survey.csv: byte .* is no UTF-8 text. Save the file as CSV UTF-8"),
+    ({"survey.csv": TEXT.replace("A,153.6,", "A,153.6", 1)}, "cores/survey.csv row 2: 10 cells where the header has 11. Is a separator missing"),
+    (
+        {"survey.csv": TEXT.replace("hand", "Muñoz").encode("latin-1")},
+        "cores/survey.csv: line 2, byte .* is no UTF-8 text, nor surely CP932. Save the file as CSV UTF-8",
+    ),
     ({"survey.csv": TEXT.encode("utf-16-le")}, "cores/survey.csv.* Save (the file|it) as CSV UTF-8"),
     ({"survey.csv": ""}, "cores/survey.csv is empty; the first row must name the columns"),
     ({"survey.csv": "\n\n"}, "cores/survey.csv is empty; the first row must name the columns"),
     ({"survey.csv": TEXT.splitlines()[0] + "\n"}, "no usable row is left in any core table"),
-    ({"survey.csv": TEXT.replace('"hand, logged"', '"hand"x', 1)}, "cores/survey.csv is no readable CSV: .* Check its quotes"),
+    ({"survey.csv": TEXT.replace('"hand, logged"', '"hand"x', 1)}, "cores/survey.csv row 2: is no readable CSV: .* Check its quotes"),
     ({}, "no core table in cores: put at least one .csv there"),
     ({"survey.csv": TEXT, "old.toml": "synthetic = true\n"}, "cores/old.toml describes a file cores/old.csv that is not there"),
-    ({"survey.csv": TEXT, "survey.toml": "synthetik = true\n"}, "cores/survey.toml key synthetik: .* known keys are synthetic, crs"),
+    ({"survey.csv": TEXT, "survey.toml": "synthetik = true\n"}, "cores/survey.toml key synthetik: .* known keys are synthetic, title"),
     ({"survey.csv": TEXT, "survey.toml": "synthetic = maybe\n"}, "cores/survey.toml is no valid TOML"),
     ({"survey.csv": TEXT, "survey.toml": "seed = 'x'\n"}, "cores/survey.toml key seed: "),
     (
         {"survey.csv": TEXT.replace("longitude_deg,latitude_deg", "easting_m,northing_m"), "survey.toml": "crs = 'EPSG:123456'\n"},
-        "cores/survey.toml: crs 'EPSG:123456' is unknown. Give an EPSG code",
+        "cores/survey.toml key crs: crs 'EPSG:123456' is unknown. Give an EPSG code",
     ),
 ]
 
