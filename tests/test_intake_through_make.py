@@ -48,7 +48,7 @@ def survey(tmp_path_factory):
 
 
 BAD = {
-    "a grade": (lambda text: text.replace(b",18.2,", b",eighteen,", 1) if b",18.2," in text else text.replace(b"RS-01,", b",", 1), "rejected.csv"),
+    "a grade": (lambda text: text.replace(b",0.0,0.2,16.2,", b",0.0,0.2,sixteen,", 1), "row 2, dy_ppm = 'sixteen': is no number"),
     "an encoding": (lambda text: text.replace(b"computer-drawn", "Muñoz".encode("latin-1"), 1), "is no UTF-8 text, nor surely CP932"),
     "a separator": (lambda text: text.replace(b",", b";", 3), "separator|cells where the header has|column is missing"),
     "a unit": (lambda text: text.replace(b"dy_ppm", b"Dy", 1), "column 'Dy' says no unit"),
