@@ -6,6 +6,7 @@ A key has a description, a unit as its last word, and a default; only the region
 from __future__ import annotations
 
 import json
+import os
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
@@ -346,7 +347,7 @@ def read_settings(path: Path) -> Settings:
         raise SettingsError("; ".join(_explain(path.name, problem) for problem in error.errors())) from None
     if settings.region.polygon is None:
         return settings
-    outline = _read_outline(path.parent / settings.region.polygon)
+    outline = _read_outline(_inside(path.parent, settings.region.polygon))
     return settings.model_copy(update={"region": settings.region.model_copy(update={"outline": outline})})
 
 
@@ -379,6 +380,14 @@ def _explain(name: str, problem: Any) -> str:
     value = problem.get("input")
     shown = f" is {value!r}" if keys and not isinstance(value, dict) else ""
     return f"{where}{shown}: {message}"
+
+
+def _inside(raw: Path, name: str) -> Path:
+    """A file of RAW: what an assessment rests on lies there, links apart."""
+    if Path(os.path.normpath(name)).parts[:1] in ((), ("..",), ("/",)):
+        msg = f"[region] polygon: {name!r} lies outside RAW. Copy the file into domains and name it from there"
+        raise SettingsError(msg)
+    return raw / name
 
 
 def _read_outline(path: Path) -> list[Ring]:

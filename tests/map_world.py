@@ -80,7 +80,7 @@ class World:
             self._listed(BathymetryFiles),
             self._listed(PublishedFiles),
             maps,
-            AssessmentSettings(title=self.title),
+            AssessmentSettings.model_construct(title=self.title),
             CutoffSettings(**{f"{self.grade.element}_ppm": list(CUTOFFS)}),
         )
 
@@ -97,7 +97,7 @@ class World:
             self._listed(PublishedFiles),
             Provenance({"numbers": [1, 2]}),
             MapSettings(),
-            AssessmentSettings(title=self.title),
+            AssessmentSettings.model_construct(title=self.title),
             ElementSettings(assessed=[self.grade.element]),
         )
 
@@ -111,8 +111,9 @@ def world(
     title: str = "Test region",
     first_core: str = "A-1",
     island: bool = True,
+    more_cores: tuple[tuple[str, float, float], ...] = (),
 ) -> World:
-    """Assessment on a slope of the seafloor with grades that rise to the north-east and with depth."""
+    """Assessment on a slope of the seafloor with grades that rise to the north-east and with depth; any text passes, also a title too long."""
     grid, layers, marks = region_grid(REGION, GRID), layers_of(GRID), Marks(data_kind, rows_left_out)
     easting_m, northing_m = grid.centres_m()
     mean_ppm = 60 + 30 * (easting_m / easting_m.max() + northing_m / northing_m.max()) / 2
@@ -124,14 +125,14 @@ def world(
     density = Density(grid, layers, *(np.full(shape, 0.5) for shape in (grid.shape, grid.shape, layer_ppm.shape, layer_ppm.shape)), "measured", marks)
     share = region_share(grid, REGION)
     seafloor = Seafloor(grid, layers, 5500 + easting_m / 100, np.ones(grid.shape), share, "bathymetry/slope.tif (11,000 m)", 11_000.0)
-    names = [first_core, *(name for name, _, _ in CORES[1:])]
+    cores = ((first_core, *CORES[0][1:]), *CORES[1:], *more_cores)
     return World(
         _raw(raw),
         grade,
         density,
         seafloor,
-        Samples(_samples(names, element), pd.DataFrame(), marks),
-        Composites(_composites(names, element), layers, (element,), "measured", marks),
+        Samples(_samples(cores, element), pd.DataFrame(), marks),
+        Composites(_composites(cores, element), layers, (element,), "measured", marks),
         Tonnage(_tonnage(element, data_kind)),
         title,
         island,
@@ -163,11 +164,7 @@ def _raw(raw: Path) -> Path:
     return raw
 
 
-def _positions(names):
-    return [(name, longitude, latitude) for name, (_, longitude, latitude) in zip(names, CORES, strict=True)]
-
-
-def _samples(names, element):
+def _samples(cores, element):
     rows = [
         {
             "core_id": name,
@@ -180,14 +177,14 @@ def _samples(names, element):
             f"{element}_ppm": 50.0 + 10 * top,
             "source_file": "cores/cruise.csv",
         }
-        for name, longitude, latitude in _positions(names)
+        for name, longitude, latitude in cores
         for top in (0.0, 0.5, 1.0, 1.5, 2.0, 2.5)
     ]
     frame = pd.DataFrame(rows)
     return gpd.GeoDataFrame(frame, geometry=gpd.points_from_xy(frame["longitude_deg"], frame["latitude_deg"]), crs="EPSG:4326")
 
 
-def _composites(names, element):
+def _composites(cores, element):
     rows = [
         {
             "core_id": name,
@@ -199,7 +196,7 @@ def _composites(names, element):
             "longitude_deg": longitude,
             "latitude_deg": latitude,
         }
-        for name, longitude, latitude in _positions(names)
+        for name, longitude, latitude in cores
         for layer in range(3)
     ]
     frame = pd.DataFrame(rows)

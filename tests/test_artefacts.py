@@ -69,7 +69,7 @@ def artefacts_of(result, raw):
         "block_model.nc": block_model.run(result.seafloor, result.density, result.grades, result.simulation),
         "validation.json": result.validation,
         "provenance.json": provenance.run(result.tonnage, result.simulation, result.cross_validation, result.samples, cores, bathymetry, sections),
-        "index.html": Page("<!doctype html><title>堆積物</title>\n"),
+        "index.html": Page("<!doctype html><html><title>堆積物</title></html>\n"),
     }
 
 

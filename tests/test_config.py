@@ -198,3 +198,11 @@ def test_settings_cannot_be_changed_by_a_stage(settings):
     with pytest.raises(ValueError, match="frozen"):
         found.grid.cell_m = 1.0
     assert np.isclose(found.grid.cell_m, 500.0)
+
+
+@pytest.mark.parametrize("name", ["../region.geojson", "/region.geojson", "domains/../../region.geojson", "."])
+def test_a_region_outside_raw_is_refused(tmp_path, name):
+    path = tmp_path / "assessment.toml"
+    path.write_text(f'[region]\npolygon = "{name}"\n', encoding="utf-8")
+    with pytest.raises(SettingsError, match=r"lies outside RAW\. Copy the file into domains"):
+        read_settings(path)

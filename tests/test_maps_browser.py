@@ -3,49 +3,28 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import replace
 from io import BytesIO
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from browser import find_browser, how_to_get_one
 from map_world import CUTOFFS, world
+from visits import Visit, browser_running
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 pytestmark = pytest.mark.browser
 
-FLAGS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 SIZES = [(1440, 900), (1024, 768), (390, 844)]
 CANARY = "</script><img src=x onerror='window.canary=1'><script>window.canary=1</script>{{7*7}}"
 
 
 @pytest.fixture(scope="module")
 def chromium():
-    found = None if os.environ.get("BROWSER") == "skip" else find_browser()
-    if found is None:
-        message = f"no browser: {how_to_get_one()}"
-        if os.environ.get("CI") == "true":
-            pytest.fail(message)
-        pytest.skip(message)
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=str(found), args=FLAGS)
+    with browser_running() as running:
         yield running
-        running.close()
 
 
 @pytest.fixture(scope="module")
@@ -56,36 +35,6 @@ def folder(tmp_path_factory) -> Path:
     (base / "grade_dy.html").write_text(here.map_page().html, encoding="utf-8")
     (base / "index.html").write_text(here.index_page().html, encoding="utf-8")
     return base
-
-
-class Visit:
-    """One page with everything it complains about."""
-
-    def __init__(self, chromium, path: Path, anchor: str, size=(1440, 900), locale="en-US"):
-        self.context = chromium.new_context(viewport={"width": size[0], "height": size[1]}, offline=True, locale=locale)
-        self.page = self.context.new_page()
-        self.outside, self.complaints = [], []
-        # Every request is seen here, also one that the missing network would have stopped.
-        self.page.on("request", lambda request: self.outside.append(request.url) if not request.url.startswith(("file:", "data:", "blob:")) else None)
-        self.page.on("console", lambda message: self.complaints.append(message.text) if message.type in ("error", "warning") else None)
-        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        self.page.add_init_script(
-            "window.violations = []; addEventListener('securitypolicyviolation', (e) => violations.push(e.violatedDirective + ' ' + e.blockedURI))"
-        )
-        self.page.goto(f"file://{path}{anchor}")
-        if path.name.startswith("grade"):
-            self.page.wait_for_selector("html[data-ready=yes]")
-
-    def __enter__(self):
-        return self.page
-
-    def __exit__(self, kind, *_):
-        if kind is None:
-            assert self.outside == []
-            assert self.complaints == []
-            assert self.page.evaluate("violations") == []
-            assert self.page.evaluate("window.canary") is None
-        self.context.close()
 
 
 def centre_deg(grid, row, column):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from statistics import NormalDist
 from typing import Any
 
@@ -37,6 +36,7 @@ _BELOW = {"p05": 0.05, "p10": 0.10, "p50": 0.50, "p90": 0.90, "p95": 0.95}
 _STATISTICS = ("mean", *_BELOW)
 _PUBLISHED = ("takaya_2018_area", "takaya_2018_rey_mean", "takaya_2018_reo_total", "takaya_2018_best_square_reo", "takaya_2018_sites")
 _SCORES = ("rmse_g_m3", "mae_g_m3", "bias_g_m3", "crps_g_m3", "msdr", "skill")
+_MOST_FILES = 20  # named on the page; more are counted
 _SAME_AREA = 0.005  # larger differences between the areas of truth and estimate are told
 
 
@@ -70,6 +70,7 @@ def run(
     wet = seafloor.depth_m[np.isfinite(seafloor.depth_m) & (seafloor.region_share > 0)]
     layers, cell_m = seafloor.layers, seafloor.grid.cell_m
     coarse = seafloor.source_resolution_m > cell_m
+    core_files = sorted(set(samples.frame["source_file"]))
     symbols = [element_name(element) for element in elements.assessed]
     code = provenance.content.get("code_sha256")
     content = {
@@ -96,7 +97,8 @@ def run(
         "models": [_model(variogram) for variogram in sorted(variograms, key=lambda v: (v.subject == DENSITY, v.subject))],
         **_published(published),
         "numbers": f"{len(provenance.content.get('numbers', [])):,}",
-        "core_files": sorted(set(samples.frame["source_file"])),
+        "core_files": core_files[:_MOST_FILES],
+        "more_files": f"{len(core_files) - _MOST_FILES:,}" if len(core_files) > _MOST_FILES else "",
         "depths": seafloor.source,
         "code": code[:16] if isinstance(code, str) else "",
     }
@@ -211,10 +213,9 @@ def _truth_checks(truth: TruthFiles, totals: Totals, elements: ElementSettings, 
     if samples.marks.data_kind != "synthetic":
         return []
     checks = []
-    for name, _ in truth.paths(".json"):
-        content = json.loads(truth.verified(name).read_text(encoding="utf-8"))
+    for _, known in truth.elements():
         for element in elements.assessed:
-            total = content.get("elements", {}).get(element, {}).get("total")
+            total = known.get(element, {}).get("total")
             # The truth is that of the whole region, so it is the row "all" that can be compared.
             if total is None or "all" not in _regions(totals, element):
                 continue
@@ -351,10 +352,10 @@ def _published(published: PublishedFiles) -> dict[str, Any]:
         {
             "id": key,
             "value": f"{float(rows[key]['value']):,g}" if float(rows[key]["value"]) < 1e6 else f"{float(rows[key]['value']):,.0f}",
-            "unit": "" if rows[key]["unit"] == "1" else rows[key]["unit"].replace("km2", "km²"),
+            "unit": "" if rows[key].get("unit", "1") == "1" else rows[key]["unit"].replace("km2", "km²"),
         }
         for key in _PUBLISHED
         if key in rows
     ]
-    source = next((f"{row['source']}, {row['doi_or_reference']}" for row in rows.values()), "")
+    source = next((", ".join(filter(None, (row.get("source"), row.get("doi_or_reference")))) for row in rows.values()), "")
     return {"published": facts, "published_source": source}

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipeline.artefacts import BathymetryFiles, Composites, Density, Grade, Page, PublishedFiles, Samples, Seafloor, Tonnage
+from pipeline.artefacts import CLASSES, BathymetryFiles, Composites, Density, Grade, Page, PublishedFiles, Samples, Seafloor, Tonnage
 from pipeline.bathymetry import read_grids
 from pipeline.config import AssessmentSettings, CutoffSettings, MapSettings
 from pipeline.grid import Grid, require_same_grid
@@ -88,6 +88,7 @@ def run(
         "limits": limits,
         "cutoffs": _cutoffs(tonnage, grade.element, cutoffs),
         "tonnage": _tonnage(tonnage, grade.element, cutoffs),
+        "named": ["supported", "all", *list(CLASSES.values())[1:]],
         "cores": cores,
         "region_bounds": _bounds(grid),
         "zone_bounds": surroundings.bounds,
@@ -430,10 +431,10 @@ def _number(value: float) -> float | None:
 
 
 def _about(grade: Grade, density: Density, seafloor: Seafloor, samples: Samples, factor: int) -> list[tuple[str, dict[str, Any]]]:
-    """Lines of the last card: key of the words, and what is filled in (a number, a text, or the key of words)."""
+    """Lines of the last card: key of the words, and what is filled in (a number, the key of words, or any text)."""
     assayed = samples.frame[samples.frame[f"{grade.element}_ppm"].notna()]
     coarse = seafloor.source_resolution_m > grade.grid.cell_m
-    source = {"measured": "density_measured", "measured, gaps supplied": "density_gaps", "prior": "density_prior"}.get(density.source, density.source)
+    source = {"measured": "density_measured", "measured, gaps supplied": "density_gaps", "prior": "density_prior"}[density.source]
     cells = {"layers": grade.layers.count, "layer_m": grade.layers.layer_m, "cell_m": grade.grid.cell_m}
     lines: list[tuple[str, dict[str, Any]]] = [
         ("statement", {}),
@@ -441,7 +442,7 @@ def _about(grade: Grade, density: Density, seafloor: Seafloor, samples: Samples,
         ("about_method", {"kriging": f"kriging_{grade.estimator}"}),
         ("about_sd", {}),
         ("about_density", {"source": source}),
-        ("about_depths", {"source": seafloor.source}),
+        ("about_depths", {"source": {"text": seafloor.source}}),
     ]
     if coarse:
         lines.append(("about_coarse", {"resolution": float(f"{seafloor.source_resolution_m / 1000:.2g}")}))
@@ -457,13 +458,12 @@ def _words(grade: Grade, maps: MapSettings, samples: Samples) -> dict[str, Text]
         "symbol": symbol,
         "oxide": subscripted(oxide),
         "radius": f"{maps.eez_radius_nmi:g}",
-        "island": maps.island_name,
     }
     interval = {"top": f"{grade.layers.top_m:g}", "bottom": f"{grade.layers.bottom_m:g}"}
 
     def filled(key: str, text: str, language: str) -> str:
         values = {"name": name[language], **fixed, **({} if key == "layer" else interval)}
-        # One pass: a name that holds braces stays what it is.
+        # What a person wrote is filled in by the page's script, not here: its braces would be filled too.
         import re
 
         return re.sub(r"\{(\w+)\}", lambda found: values.get(found[1], found[0]), text)

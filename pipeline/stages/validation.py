@@ -5,7 +5,6 @@ Nothing here changes an estimate.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -244,8 +243,8 @@ def _truth(element: str, truth: TruthFiles, tonnage: Tonnage, simulation: Simula
     totals = simulation.totals
     totals = totals[(totals["element"] == element) & (totals["region"] == "all")]
     rows = []
-    for name, _ in truth.paths(".json"):
-        known = json.loads(truth.verified(name).read_text(encoding="utf-8")).get("elements", {}).get(element, {})
+    for name, elements in truth.elements():
+        known = elements.get(element, {})
         over = {float(part["cutoff_ppm"]): part for part in known.get("cutoffs", [])}
         for cutoff_ppm, part in sorted(({0.0: known["total"]} | over if "total" in known else over).items()):
             kriged = _row(tonnage, element, "kriged", cutoff_ppm)

@@ -78,7 +78,7 @@ def json_block(name: str, value: Any) -> str:
 
 
 def self_contained(html: str) -> str:
-    """Put scripts and styles into a page, number folium's random names, and add the content-security policy.
+    """Put scripts and styles into a page, and add the content-security policy.
 
     Parameters
     ----------
@@ -98,9 +98,8 @@ def self_contained(html: str) -> str:
     if re.search(r"<meta[^>]+http-equiv=[\"']?content-security-policy", html, re.IGNORECASE):
         msg = "the page already has a content-security policy; it must be written once, last"
         raise WebError(msg)
-    text = _numbered(html.replace("\r\n", "\n").replace("\r", "\n"))
     page = _Inliner()
-    page.feed(text)
+    page.feed(html.replace("\r\n", "\n").replace("\r", "\n"))
     page.close()
     whole = "".join(page.out)
     head = re.search(r"<head[^>]*>", whole)
@@ -112,8 +111,11 @@ def self_contained(html: str) -> str:
     return whole[: head.end()] + meta + whole[head.end() :]
 
 
-def _numbered(html: str) -> str:
-    """Folium names its objects by 32 random digits; count them in order of appearance instead."""
+def numbered(html: str) -> str:
+    """Folium names its objects by 32 random digits; count them in order of appearance instead.
+
+    Only for what folium made: a core may be called like one of its objects.
+    """
     numbers: dict[str, int] = {}
     return _FOLIUM_NAME.sub(lambda found: f"{found[1]}{numbers.setdefault(found[2], len(numbers) + 1)}", html)
 

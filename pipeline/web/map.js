@@ -10,8 +10,9 @@ function seabedMap(handles) {
   let cells = null, lookup = null, highest = null; // unpacked after the first paint
 
   /* ---------- words and numbers ---------- */
+  // Once, and own names only: what is filled in may hold braces, and every object has a "constructor".
   const word = (key, values = {}) =>
-    words[key][state.lang].replace(/\{(\w+)\}/g, (whole, name) => (name in values ? String(values[name]) : whole));
+    words[key][state.lang].replace(/\{(\w+)\}/g, (whole, name) => (Object.hasOwn(values, name) ? String(values[name]) : whole));
   const locale = () => (state.lang === "ja" ? "ja-JP" : "en-US");
   const number = (value, digits = 4) => new Intl.NumberFormat(locale(), { maximumSignificantDigits: digits }).format(value);
   const fixed = (value, decimals) =>
@@ -189,16 +190,17 @@ function seabedMap(handles) {
   map.on("zoomend", () => { chooseContours(); sizeCores(); });
 
   const places = L.layerGroup();
+  const zoneLabel = () => word(data.island.name ? "zone_label" : "zone_label_unnamed", { island: data.island.name });
   function namePlaces() {
     places.clearLayers();
     if (!data.island) return;
-    places.addLayer(tag(data.island.label, word(data.island.name ? "zone_label" : "zone_label_unnamed"), "zone"));
+    places.addLayer(tag(data.island.label, zoneLabel(), "zone"));
     places.addLayer(L.circleMarker(data.island.position, { radius: 4, color: "#fff", weight: 1.5, fillColor: "#10293d", fillOpacity: 1, interactive: false }));
     places.addLayer(tag(data.island.position, data.island.name || word("island"), "place"));
   }
   if (handles.zone) handles.zone.bindPopup(() => {
     const content = make("div", { class: "popup" });
-    content.append(make("h3", {}, word(data.island.name ? "zone_label" : "zone_label_unnamed")));
+    content.append(make("h3", {}, zoneLabel()));
     content.append(make("p", {}, word("zone_area", { area: fixed(data.island.area_km2, 0) })));
     if (data.island.published_km2) content.append(make("p", {}, `${word("zone_published", { area: fixed(data.island.published_km2, 0) })} (${data.island.published_source})`));
     return content;
@@ -356,7 +358,7 @@ function seabedMap(handles) {
   function showAbout() {
     const holder = $("about");
     holder.replaceChildren(...data.about.map(([key, values]) => {
-      const filled = Object.fromEntries(Object.entries(values).map(([name, value]) => [name, typeof value === "number" ? number(value) : value in words ? word(value) : value]));
+      const filled = Object.fromEntries(Object.entries(values).map(([name, value]) => [name, typeof value === "number" ? number(value) : typeof value === "string" ? word(value) : value.text]));
       return make("p", {}, ...(key === "statement" ? [make("strong", {}, word(key))] : [word(key, filled)]));
     }));
   }
@@ -387,7 +389,7 @@ function seabedMap(handles) {
     }
     [...$("region").options].forEach((option, i) => {
       const name = data.tonnage[i].region;
-      option.textContent = name in words ? word(name) : name;
+      option.textContent = data.named.includes(name) ? word(name) : name;
     });
     namePlaces();
     showAbout();

@@ -14,7 +14,7 @@ from branca.element import Figure, MacroElement
 from folium.elements import JSCSSMixin
 from folium.template import Template
 
-from pipeline.web.inline import OWN, VENDORED, json_block, self_contained
+from pipeline.web.inline import OWN, VENDORED, json_block, numbered, self_contained
 
 if TYPE_CHECKING:
     from pipeline.web.texts import Text
@@ -39,7 +39,7 @@ def map_page(title: str, words: dict[str, Text], content: OfflineMap, blocks: di
     document = Document()
     document.add_child(Frame())  # type: ignore[no-untyped-call]
     document.add_child(content)
-    html = document.render()
+    html = numbered(document.render())
     data = "\n".join(json_block(name, value) for name, value in sorted({**blocks, "words": words}.items()))
     return self_contained(html.replace(_TITLE, f"<title>{escape(title)}</title>", 1).replace(_DATA, data, 1))
 

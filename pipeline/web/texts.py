@@ -419,6 +419,7 @@ INDEX: Final[dict[str, Text]] = {
     "source_colours": {"en": "Colours: Scientific colour maps, F. Crameri (MIT).", "ja": "配色：Scientific colour maps, F. Crameri（MIT）。"},
     "source_depths": {"en": "Bathymetry: {source}", "ja": "水深データ：{source}"},
     "source_cores": {"en": "Cores: {source}", "ja": "コア：{source}"},
+    "more_cores": {"en": "Cores: and {count} more files, named in provenance.json", "ja": "コア：ほか{count}個のファイル（provenance.json に記載）"},
     "statement": {
         "en": "This program's output is not a CRIRSCO, JORC or NI 43-101 statement.",
         "ja": "本プログラムの出力は、CRIRSCO・JORC・NI 43-101 に基づく報告ではありません。",
