@@ -7,6 +7,22 @@ from pipeline.artefacts.estimates import TONNAGE_COLUMNS, BlockModel, Density, G
 from pipeline.artefacts.formats import DENSITY
 from pipeline.artefacts.models import ORDINARY, Comparison, CrossValidation, Estimator, JointModel, Subject, Variogram
 from pipeline.artefacts.reports import CALIBRATION, Calibration, Page, Provenance, Validation
+from pipeline.artefacts.sample_columns import (
+    CHECK_ASSAY,
+    DEEPEST_WATER_M,
+    DUPLICATE,
+    ORIGINAL,
+    SAMPLE,
+    SAMPLE_COLUMNS,
+    SampleColumn,
+    core_table_schema,
+    datapackage,
+    grade_columns,
+    known_column,
+    samples_schema,
+    table_schema,
+    template_columns,
+)
 from pipeline.artefacts.simulation import (
     CLASSES,
     NOT_KEPT,
@@ -21,7 +37,6 @@ from pipeline.artefacts.simulation import (
     Simulation,
 )
 from pipeline.artefacts.survey import (
-    DEEPEST_WATER_M,
     REJECTED_COLUMNS,
     BathymetryFiles,
     Composites,
@@ -37,16 +52,21 @@ from pipeline.artefacts.survey import (
 
 __all__ = [
     "CALIBRATION",
+    "CHECK_ASSAY",
     "CLASSES",
     "DEEPEST_WATER_M",
     "DENSITY",
+    "DUPLICATE",
     "NOT_KEPT",
     "ORDINARY",
+    "ORIGINAL",
     "PERCENTILES_SAID",
     "QUANTILES",
     "REALISATIONS",
     "REASONS",
     "REJECTED_COLUMNS",
+    "SAMPLE",
+    "SAMPLE_COLUMNS",
     "TONNAGE_COLUMNS",
     "TOTALS_COLUMNS",
     "BathymetryFiles",
@@ -67,6 +87,7 @@ __all__ = [
     "Provenance",
     "PublishedFiles",
     "RawFiles",
+    "SampleColumn",
     "Samples",
     "Seafloor",
     "SimulatedGrade",
@@ -76,5 +97,12 @@ __all__ = [
     "TruthFiles",
     "Validation",
     "Variogram",
+    "core_table_schema",
+    "datapackage",
+    "grade_columns",
+    "known_column",
+    "samples_schema",
+    "table_schema",
+    "template_columns",
     "write_rejected",
 ]

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
-from pipeline.artefacts.formats import layer_tags, layers_from, read_geoparquet, read_raster, write_csv, write_geoparquet, write_raster
+from pipeline.artefacts.formats import layer_tags, layers_from, read_csv, read_geoparquet, read_raster, write_csv, write_geoparquet, write_raster
+from pipeline.artefacts.sample_columns import samples_schema
 from pipeline.errors import ArtefactError
 from pipeline.files import sha256_of
+from pipeline.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,17 +21,16 @@ if TYPE_CHECKING:
 
     import geopandas as gpd
     import pandas as pd
-    import pandera.pandas as pandera
     from numpy.typing import NDArray
 
     from pipeline.grid import Grid, Layers
 
     Array = NDArray[np.float64]
 
-DEEPEST_WATER_M = 12_000.0
-"""No water on Earth is deeper."""
-
 REJECTED_COLUMNS = ("file", "row", "column", "value", "reason")
+
+ROLES = ("sample", "check assay")
+"""Column ``role`` of ``samples.parquet``: what enters estimates, and further assays of the same intervals."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +83,13 @@ class RawFiles:
     raw: Path
     hashes: dict[str, str]
 
+    def __post_init__(self) -> None:
+        """Refuse a file whose name is no text: no product could tell of it."""
+        for name in self.hashes:
+            if any("\ud800" <= character <= "\udfff" for character in name):
+                msg = f"{printable(name)}: the name of the file is no UTF-8 text. Rename it."
+                raise ArtefactError(msg)
+
     @classmethod
     def matches(cls, path: Path) -> bool:
         """Whether the file is this list."""
@@ -97,6 +106,17 @@ class RawFiles:
     def paths(self, *suffixes: str) -> list[tuple[str, Path]]:
         """Relative name and full path of the listed files that end in one of the suffixes, sorted by name."""
         return [(name, self.raw / name) for name in sorted(self.hashes) if name.lower().endswith(suffixes)]
+
+    def content(self, name: str) -> bytes:
+        """Bytes of a listed file, read once: they are what was listed."""
+        try:
+            found = (self.raw / name).read_bytes()
+        except OSError:
+            found = b""
+        if hashlib.sha256(found).hexdigest() != self.hashes[name]:
+            msg = f"{name} changed while the build was running. Run make all again."
+            raise ArtefactError(msg)
+        return found
 
     def verified(self, name: str) -> Path:
         """Full path of a listed file whose content is still what was listed."""
@@ -125,20 +145,60 @@ class PublishedFiles(RawFiles):
     name = "published"
 
     def figures(self) -> dict[str, dict[str, str]]:
-        """Rows that hold a value, by id; a figure marked unknown holds none."""
+        """Rows that hold a value, by id; a figure marked unknown holds none.
+
+        Raises
+        ------
+        ArtefactError
+            A file is no UTF-8 table, or a value is no number.
+        """
         import csv
 
         rows: dict[str, dict[str, str]] = {}
         for name, _ in self.paths(".csv"):
-            with self.verified(name).open(encoding="utf-8-sig", newline="") as file:
-                rows |= {row["id"]: row for row in csv.DictReader(file) if row.get("id") and row.get("value")}
+            try:
+                with self.verified(name).open(encoding="utf-8-sig", newline="") as file:
+                    found = {row["id"]: row for row in csv.DictReader(file, restval="") if row.get("id") and row.get("value")}
+            except (csv.Error, UnicodeDecodeError) as error:
+                msg = f"{name} is no readable table ({error}). Save it as CSV UTF-8."
+                raise ArtefactError(msg) from None
+            for figure, row in found.items():
+                _require_number(f"{name}, {figure}", row["value"])
+            rows |= found
         return rows
+
+
+def _require_number(where: str, value: str) -> None:
+    try:
+        number = float(value)
+    except ValueError:
+        number = np.nan
+    if not np.isfinite(number):
+        msg = f"{where}: value {value!r} is no number. Write digits with a decimal point, or leave it empty where the figure is unknown."
+        raise ArtefactError(msg)
 
 
 class TruthFiles(RawFiles):
     """Truth of a reference survey; no estimating stage takes this type."""
 
     name = "truth"
+
+    def elements(self) -> list[tuple[str, dict[str, Any]]]:
+        """Name of each file and its figures by element.
+
+        Raises
+        ------
+        ArtefactError
+            A file is no JSON with a key ``elements``.
+        """
+        found = []
+        for name, _ in self.paths(".json"):
+            try:
+                found.append((name, dict(json.loads(self.content(name))["elements"])))
+            except (ValueError, TypeError, KeyError) as error:
+                msg = f"{name} is no truth of a reference survey ({error}). Remove it, or write it anew with make reference-survey."
+                raise ArtefactError(msg) from None
+        return found
 
 
 @dataclass(frozen=True)
@@ -154,12 +214,18 @@ class Samples:
     marks : Marks
     warnings : tuple of str
         What a reader should know although nothing was refused.
+    check_assays : GeoDataFrame, optional
+        Further assays of intervals that are in ``frame``: they enter no estimate.
+    quality : dict
+        ``checks`` that were made or could not be, ``conversions`` in words, ``laboratory_bias`` of the check assays.
     """
 
     frame: gpd.GeoDataFrame
     rejected: pd.DataFrame
     marks: Marks
     warnings: tuple[str, ...] = ()
+    check_assays: gpd.GeoDataFrame | None = None
+    quality: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
     def matches(cls, path: Path) -> bool:
@@ -169,46 +235,21 @@ class Samples:
     @classmethod
     def read(cls, path: Path, _raw: Path | None = None) -> Self:
         """Read the accepted intervals and, from beside them, the refused rows."""
-        import pandas as pd
-
         frame, notes = read_geoparquet(path)
-        rejected = pd.read_csv(path.with_name("rejected.csv"), dtype=str, keep_default_na=False)
-        return cls(frame, rejected, Marks.from_tags(notes), tuple(notes.get("warnings", ())))
+        rejected = read_csv(path.with_name("rejected.csv"), dtype=str)
+        role = frame.pop("role")
+        accepted, check_assays = (frame.loc[role == name].reset_index(drop=True) for name in ROLES)
+        return cls(accepted, rejected, Marks.from_tags(notes), tuple(notes["warnings"]), check_assays, notes["quality"])
 
     def write(self, out: Path) -> None:
         """Write ``samples.parquet``, and ``rejected.csv`` beside it."""
-        _samples_schema(self.frame).validate(self.frame)
+        import pandas as pd
+
+        parts = [self.frame] if self.check_assays is None else [self.frame, self.check_assays]
+        frame = pd.concat([part.assign(role=name) for part, name in zip(parts, ROLES, strict=False) if len(part)], ignore_index=True)
+        samples_schema(frame).validate(frame)
         write_csv(self.rejected, out.with_name("rejected.csv"))
-        write_geoparquet(self.frame, out, {**self.marks.tags(), "warnings": list(self.warnings)})
-
-
-def _samples_schema(frame: gpd.GeoDataFrame) -> pandera.DataFrameSchema:
-    """What every accepted interval keeps to; nothing is coerced, for numbers were parsed by the strict reader."""
-    import pandera.pandas as pandera
-
-    def number(low: float, high: float, *, missing: bool) -> pandera.Column:
-        return pandera.Column(float, pandera.Check.in_range(low, high), nullable=missing)
-
-    grades = [str(column) for column in frame if str(column).endswith("_ppm") and column != "detection_limit_ppm"]
-    return pandera.DataFrameSchema(
-        {
-            "core_id": pandera.Column(str, pandera.Check.str_length(min_value=1)),
-            "longitude_deg": number(-180, 360, missing=False),
-            "latitude_deg": number(-90, 90, missing=False),
-            "water_depth_m": number(0, DEEPEST_WATER_M, missing=True),
-            "penetration_m": number(0, np.inf, missing=True),
-            "from_m": number(0, np.inf, missing=False),
-            "to_m": number(0, np.inf, missing=False),
-            "dry_bulk_density_t_m3": number(0, np.inf, missing=True),
-            "source_file": pandera.Column(str),
-            "source_row": pandera.Column(int, pandera.Check.ge(2)),
-            "conversions": pandera.Column(str),
-            "data_kind": pandera.Column(str, pandera.Check.isin(["measured", "synthetic"])),
-            **{grade: number(0, 1e6, missing=True) for grade in grades},
-        },
-        checks=pandera.Check(lambda table: table["from_m"] < table["to_m"], error="from_m above to_m"),
-        unique=["core_id", "from_m", "to_m"],
-    )
+        write_geoparquet(frame, out, {**self.marks.tags(), "warnings": list(self.warnings), "quality": self.quality})
 
 
 def write_rejected(rejected: pd.DataFrame, processed: Path) -> None:
