@@ -23,6 +23,7 @@ def run(bathymetry: BathymetryFiles, region: RegionSettings, settings: GridSetti
     share = region_share(grid, region)
     depth_m, slope_deg = np.full(grid.shape, np.nan), np.full(grid.shape, np.nan)
     used: dict[str, float] = {}
+    conversions: dict[str, str] = {}
     native_grids = read_grids(bathymetry)
     for native in native_grids:
         elevation_m = native.warped(native.elevation_m, grid)
@@ -38,9 +39,10 @@ def run(bathymetry: BathymetryFiles, region: RegionSettings, settings: GridSetti
         if (covered & (share > 0)).all():
             used.clear()
         used[native.name] = native.resolution_m
+        conversions[native.name] = "".join(f", {note}" for note in native.notes)
     if not used:
         names = ", ".join(native.name for native in native_grids)
         msg = f"no bathymetry covers the region ({names}). Add a grid that does, or correct [region]."
         raise BathymetryError(msg)
-    source = "; ".join(f"{name} ({resolution_m:,.0f} m)" for name, resolution_m in sorted(used.items()))
+    source = "; ".join(f"{name} ({resolution_m:,.0f} m{conversions[name]})" for name, resolution_m in sorted(used.items()))
     return Seafloor(grid, layers_of(settings), depth_m, slope_deg, share, source, max(used.values()))

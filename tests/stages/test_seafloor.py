@@ -42,9 +42,11 @@ def geotiff(tmp_path):
         easting_m, northing_m = west_m + (np.arange(width) + 0.5) * step_m, 40_000 - (np.arange(height) + 0.5) * step_m
         values = np.broadcast_to(elevation_m(easting_m[None, :], northing_m[:, None]), (height, width))
         crs = profile.pop("crs", region_grid(REGION, GRID).crs.to_wkt())
+        unit = profile.pop("band_unit", "")
         profile = {"driver": "GTiff", "dtype": "float64", "count": 1, "width": width, "height": height, "crs": crs, **profile}
         with rasterio.open(tmp_path / "bathymetry" / name, "w", transform=Affine(step_m, 0, west_m, 0, -step_m, 40_000), **profile) as raster:
             raster.write(values, 1)
+            raster.units = (unit,)
 
     return write
 
@@ -151,6 +153,21 @@ def test_region_share_adds_up_to_the_geodesic_area(region, cell_m):
     assert share.max() <= 1 + 1e-12
 
 
+def test_a_converted_unit_is_said_where_the_source_is_named(floor, geotiff):
+    geotiff(lambda x, y: -5.0 + 0 * x * y, band_unit="km")
+    result = floor()
+    assert result.depth_m == pytest.approx(5000)
+    assert result.source == "bathymetry/a.tif (1,000 m, converted from km)"
+
+
+def test_a_region_across_the_antimeridian_gets_its_depths(floor, netcdf):
+    netcdf(rough_m, change=lambda dataset: dataset.assign_coords(lon=(dataset["lon"] + 26.3 + 180) % 360 - 180))
+    region = RegionSettings(west_deg=179.8, east_deg=180.2, south_deg=21.8, north_deg=22.2)
+    result = floor(region)
+    longitude_deg, latitude_deg = result.grid.to_lonlat(*result.grid.centres_m())
+    assert result.depth_m == pytest.approx(-rough_m(longitude_deg % 360 - 26.3, latitude_deg), abs=4)  # bilinear between nodes
+
+
 def test_no_coverage_is_explained(floor, geotiff):
     geotiff(lambda x, y: -5000.0 + 0 * x * y)
     with pytest.raises(BathymetryError, match=r"no bathymetry covers the region \(bathymetry/a.tif\). Add a grid that does, or correct \[region\]"):
@@ -180,7 +197,7 @@ def test_netcdf_that_cannot_be_understood_is_explained(floor, netcdf, change, at
         floor()
 
 
-@pytest.mark.parametrize(("name", "says"), [("a.nc", "a.nc is no readable NetCDF-4 file"), ("a.tif", "a.tif is no readable GeoTIFF")])
+@pytest.mark.parametrize(("name", "says"), [("a.nc", "a.nc is no readable GeoTIFF or NetCDF"), ("a.tif", "a.tif is no readable GeoTIFF")])
 def test_file_that_only_has_the_right_name_is_explained(floor, tmp_path, name, says):
     (tmp_path / "bathymetry" / name).write_text("not a grid", encoding="utf-8")
     with pytest.raises(BathymetryError, match=says):
