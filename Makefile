@@ -21,8 +21,9 @@ PY := .venv/bin/python
 PEERS := .venv-peers/bin/python
 
 export PYTHONUTF8 := 1
-# The program runs from this folder, with its own libraries and their own projection data.
-unexport PROJ_DATA PROJ_LIB GDAL_DATA PYTHONPATH PYTHONHOME PYTHONSAFEPATH PYTHONSTARTUP PYTHONWARNINGS
+# The program runs from this folder, with its own libraries and their own projection data (pipeline/machine.py names the same variables).
+FOREIGN := PROJ_DATA PROJ_LIB PROJ_AUX_DB PROJ_NETWORK GDAL_DATA GDAL_DRIVER_PATH GDAL_CONFIG_FILE GDAL_SKIP HDF5_PLUGIN_PATH
+unexport $(FOREIGN) PYTHONPATH PYTHONHOME PYTHONSAFEPATH PYTHONSTARTUP PYTHONWARNINGS
 
 # Atomic writes leave no half-made target behind, even after SIGKILL, so .DELETE_ON_ERROR is needless; it would even harm:
 # rejected.csv must survive the failure that it explains.
@@ -34,7 +35,11 @@ quote = '$(subst ','\'',$1)'
 FOLDERS = --raw $(call quote,$(RAW)) --processed $(call quote,$(PROCESSED)) --maps $(call quote,$(MAPS))
 JOBS = $(if $(filter -j% --jobs%,$(MAKEFLAGS)),,-j2)
 
-.PHONY: help all test lint format clean distclean bench bench-build bench-engines calibrate reference-survey test-peers set-up set-up-peers
+# A note for each variable that is ignored.
+note_foreign = $(foreach name,$(FOREIGN),$(if $(filter environment%,$(origin $(name))),echo $(call quote,note: $(name)=$(value $(name)) is ignored: the program uses the data of its own libraries) >&2;))
+
+.PHONY: help all test lint format clean distclean bench bench-build bench-engines calibrate reference-survey new-core test-peers set-up set-up-peers \
+        faults fuzz doctor
 .DEFAULT_GOAL := help
 
 help: ## list these targets
@@ -43,12 +48,19 @@ help: ## list these targets
 	@echo '           KEEP=1 (store every realisation, realisations.zarr)'
 
 all: set-up ## raw cores and bathymetry to grades, tonnages and maps (open maps/index.html)
+	@$(note_foreign):
 	+@$(PY) -m pipeline scan $(FOLDERS) -- $(MAKE) $(JOBS) products
 
 test: set-up ## every test, also in a browser (BROWSER=skip: install none)
 	@$(PY) tests/browser.py
 	@$(PY) -m pytest $(PYTEST_ARGS)
 	@$(PY) tests/browser.py --remind
+
+faults: set-up ## kill, starve and crowd a tiny build, and show that no file is ever torn (FAULTS_ARGS='--kills 10 --seed 1')
+	@$(PY) tests/faults.py $(FAULTS_ARGS)
+
+fuzz: set-up ## throw 10,000 made-up tables and rasters at the readers
+	@FUZZ_EXAMPLES=10000 $(PY) -m pytest -q -k fuzz tests/test_bad_tables.py tests/test_bad_rasters.py
 
 lint: set-up ## style and types
 	@$(PY) -m ruff check .
@@ -85,8 +97,22 @@ bench-engines: set-up-peers ## the engine beside others, to docs/benchmarks.md (
 calibrate: set-up ## how often the intervals hold the truth of 600 known deposits, to docs/calibration.md (CALIBRATE_ARGS='--layouts 25 --sources')
 	@$(PY) tests/calibrate.py --write $(CALIBRATE_ARGS)
 
+# Without set-up: it must run where that fails.
+doctor: ## check this machine, its disks and RAW, and say what to do
+	@$(note_foreign):
+	@for python in $(PY) $(PYTHON) python3.14 python3.13 python3.12 python3.11 python3; do \
+	    if $$python -c 'import sys' >/dev/null 2>&1; then exec $$python -m pipeline.doctor $(FOLDERS) --make $(MAKE_VERSION); fi; \
+	done; \
+	echo 'fault  python   none is found: install Python 3.11 or newer (Debian, Ubuntu: apt install python3 python3-venv)' >&2; exit 2
+
 reference-survey: set-up ## write the synthetic survey that ships, and its truth, into RAW
 	@$(PY) -m pipeline reference-survey --raw $(call quote,$(RAW))
+
+# Only what was typed behind make counts: some systems have a NAME of their own.
+typed = $(if $(filter command,$(firstword $(origin $1))),$(call quote,$(value $1)),'')
+
+new-core: set-up ## an empty core table with its data dictionary, into RAW/cores (NAME=kr13_02; ELEMENTS='nd tb': more elements)
+	@$(PY) -m pipeline new-core --raw $(call quote,$(RAW)) --elements $(call typed,ELEMENTS) -- $(call typed,NAME)
 
 test-peers: set-up-peers ## compare with other kriging programs (own environment)
 	@$(PEERS) -m pytest -m peers tests/peers $(PYTEST_ARGS)
@@ -131,6 +157,9 @@ PRODUCTS := $P/samples.parquet $P/rejected.csv $P/seafloor.tif $P/composites.par
 
 # $(call run,STAGE) hands a stage all prerequisites but the list of its own program; the stage knows each by its name.
 run = @$(PY) -m pipeline $1 $(filter-out $L/program_%,$^) --raw $(LINKS)/raw --out $(or $2,$@)
+
+# Make would delete them when it is interrupted; but each is whole, the old one or the new.
+.PRECIOUS: $(PRODUCTS)
 
 .PHONY: products
 products: $(PRODUCTS)

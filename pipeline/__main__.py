@@ -3,34 +3,90 @@
 ``python -m pipeline STAGE INPUT... --out OUTPUT`` reads each input into the parameter of the stage whose type claims the file's name.
 """
 
-import signal
 import sys
 from pathlib import Path
-from types import FrameType, ModuleType
+from types import ModuleType
 from typing import Any, get_args, get_origin
 
 from pipeline.errors import ArtefactError, PipelineError, RowsRefused
+from pipeline.machine import ONCE_MORE, MemoryRanOut, clear_foreign_variables, fault_of, open_closed_streams, run_apart, stop_politely, tell, warn
+from pipeline.text import printable, printable_message
 
 STAGES = sorted(path.stem for path in (Path(__file__).parent / "stages").glob("*.py") if path.stem != "__init__")
 
 
-def main(argv: list[str]) -> int:
-    """Run one command and return its exit code: 2 for what a user can cure, a traceback for our own bugs."""
-    signal.signal(signal.SIGTERM, _stop)
-    try:
-        if argv[:1] == ["scan"]:
-            # Standard library only: a build with nothing to do must not wait for imports.
-            from pipeline.scan import main as scan
+def main(argv: list[str], *, apart: bool = False) -> int:
+    """Run one command and return its exit code: 2 for what a user can cure, a traceback for our own bugs.
 
-            return scan(argv[1:])
-        return _typer(argv)
-    except PipelineError as error:
-        print(f"error: {error}", file=sys.stderr)
+    Parameters
+    ----------
+    argv : list of str
+        The arguments.
+    apart : bool
+        Let a child process do the work of a stage, so that its death is a message.
+    """
+    open_closed_streams()
+    for note in clear_foreign_variables():
+        warn(printable(note))
+    # Standard library only: a build with nothing to do must not wait for imports.
+    if argv[:1] == ["scan"]:
+        from pipeline.scan import main as scan
+
+        return scan(argv[1:])
+    if argv[:1] == ["doctor"]:
+        from pipeline.doctor import main as doctor
+
+        return doctor(argv[1:])
+    made = _made_by(argv)
+    try:
+        return run_apart(lambda: _guarded(argv, made), made) if apart else _guarded(argv, made)
+    except OSError as error:  # no process can be started
+        warn(f"error: {fault_of(error, made) or error}")
         return 2
 
 
-def _stop(_signal: int, _frame: FrameType | None) -> None:
-    raise SystemExit(143)
+def _made_by(argv: list[str]) -> str:
+    """What a command makes, as far as its arguments tell."""
+    at = argv.index("--out") + 1 if "--out" in argv else len(argv)
+    return Path(argv[at]).name if at < len(argv) else " ".join(argv[:1])
+
+
+def _guarded(argv: list[str], made: str) -> int:
+    stop_politely(made)
+    memory = MemoryRanOut(made)
+    try:
+        return _typer(argv)
+    except MemoryError:
+        memory.leave()
+    except PipelineError as error:
+        warn(f"error: {printable_message(error)}")
+        return 2
+    except Exception as error:
+        fault = fault_of(error, made)
+        if fault is not None:
+            warn(f"error: {printable_message(fault)}")
+            return 2
+        if _kernels_are_torn(error):
+            return ONCE_MORE
+        raise
+
+
+def _kernels_are_torn(error: Exception) -> bool:
+    """Whether numba could not load a kernel that it kept, as after a power failure; then all that are kept have been removed."""
+    import traceback
+
+    loads = {"_load_index", "_load_data", "_load_overload"}
+    frames = traceback.extract_tb(error.__traceback__)
+    if not any(frame.name in loads and Path(frame.filename).parts[-3:] == ("numba", "core", "caching.py") for frame in frames):
+        return False
+    import numba
+
+    config: Any = numba.config
+    folder = Path(config.CACHE_DIR)
+    for kept in [*folder.rglob("*.nbi"), *folder.rglob("*.nbc")]:
+        kept.unlink(missing_ok=True)
+    warn(f"note: compiled kernels in {folder} are torn; they are made again")
+    return True
 
 
 def _typer(argv: list[str]) -> int:
@@ -60,6 +116,18 @@ def _typer(argv: list[str]) -> int:
         for path in write(raw):
             print(f"wrote {path}")
 
+    @app.command("new-core", help="Write an empty core table with notes, data dictionary and Table Schema into RAW.")
+    def new_core(
+        name: Annotated[str, typer.Argument(help="Name of the table: letters (also Japanese), digits, _ and -")],
+        raw: Annotated[Path, typer.Option("--raw", help="Folder RAW")] = Path("data/raw"),
+        elements: Annotated[str, typer.Option("--elements", help="Further elements, as in 'nd tb'")] = "",
+    ) -> None:
+        from pipeline.new_core import write
+
+        table, notes, dictionary, schema = write(raw, name, elements.split())
+        print(printable(f"wrote {table.parent}: {table.name}, {notes.name}, {dictionary.name}, {schema.name}"))
+        print(printable(f"next: fill in {table.name} ({dictionary.name} says what each column holds) and source in {notes.name}, then make all"))
+
     # It ends by itself: with 2 and one message where the line was mistyped.
     app(argv, prog_name="python -m pipeline")
     return 0
@@ -82,9 +150,8 @@ def run_stage(name: str, files: list[Path], out: Path, raw: Path | None, *, keep
             _write_refused(error, out.parent)
             raise
         artefact.write(out)
-    for warning in getattr(artefact, "warnings", ()):
-        print(f"  note: {warning}")
-    print(f"{name:<17} {out.name:<22} {perf_counter() - started:5.1f} s", flush=True)
+    said = [f"  note: {printable(warning)}" for warning in getattr(artefact, "warnings", ())]
+    tell("\n".join([*said, f"{name:<17} {out.name:<22} {perf_counter() - started:5.1f} s"]), f"{out.name} is made")
 
 
 def _arguments(module: ModuleType, files: list[Path], out: Path, raw: Path | None, *, keep: bool) -> dict[str, Any]:
@@ -140,4 +207,4 @@ def _write_refused(error: RowsRefused, processed: Path) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main(sys.argv[1:], apart=True))

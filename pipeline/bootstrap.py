@@ -48,11 +48,17 @@ class SetUpError(Exception):
 
 
 def up_to_date() -> bool:
-    """Whether ``.venv`` was completed from the present lock and its Python still starts."""
+    """Whether ``.venv`` was completed from the present lock and its Python is there.
+
+    Raises
+    ------
+    OSError
+        If that cannot be found out now (too many open files, no right to read): no reason to remove a good environment.
+    """
     try:
         with open(STAMP) as file:
             return file.read() == stamp_text() and os.access(PYTHON, os.X_OK)
-    except OSError:
+    except (FileNotFoundError, NotADirectoryError):
         return False
 
 
@@ -264,7 +270,8 @@ def main(arguments: "list[str]") -> int:
         say("set-up: {}".format(error))
         return 2
     except OSError as error:
-        say("set-up: {}".format(error))
+        place = "{}: ".format(error.filename) if error.filename else ""
+        say("error: set-up: {}{}. Mend that, then type the command again".format(place, error.strerror))
         return 2
     except KeyboardInterrupt:
         say("set-up: interrupted; type the command again to start afresh")

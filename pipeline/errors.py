@@ -33,6 +33,10 @@ class ArtefactError(PipelineError):
     """A file in the flow is missing, torn or not of the kind its name promises."""
 
 
+class MachineError(PipelineError):
+    """The machine failed the build: a full disk, no right to write, no memory."""
+
+
 class GridMismatch(PipelineError):
     """Two rasters that should share one grid do not."""
 

@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import sys
 import tempfile
 import time
@@ -12,6 +13,8 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from glob import escape
 from pathlib import Path
+
+from pipeline.errors import ArtefactError, PipelineError
 
 TEMPORARY_PREFIX = ".partial-"
 """Starts the name of every file that is still being written; such a file is no product."""
@@ -39,6 +42,10 @@ def atomic_path(out: Path, check: Callable[[Path], object] | None = None) -> Ite
     ------
     FileNotFoundError
         If the block wrote nothing.
+    ArtefactError
+        If the check fails.
+    OSError
+        If nothing can be written there, also where the block's own error hides it (GDAL tells of a full disk as a failed seek).
 
     Examples
     --------
@@ -50,17 +57,101 @@ def atomic_path(out: Path, check: Callable[[Path], object] | None = None) -> Ite
     'whole'
     """
     out.parent.mkdir(parents=True, exist_ok=True)
-    # A name that nobody has yet: libraries choose their driver by the suffix, and refuse or append to files that exist.
-    with tempfile.NamedTemporaryFile(dir=out.parent, prefix=f"{TEMPORARY_PREFIX}{out.stem}-", suffix=out.suffix) as reserved:
-        temporary = Path(reserved.name)
+    temporary = _unused_name(out)
     try:
-        yield temporary
-        if check is not None:
-            check(temporary)
+        try:
+            yield temporary
+            _check(temporary, out, check)
+        except PipelineError:
+            raise
+        except OSError as error:
+            if error.errno is not None and (error.filename is None or temporary.name in str(error.filename)):
+                error.filename = str(out)  # the name that people know
+            raise
+        except Exception as error:
+            _raise_what_hinders_writing(out, error)
+            raise
         _replace(temporary, out)
     finally:
         for left in out.parent.glob(f"{escape(temporary.name)}*"):  # a driver may leave side files (.aux.xml, -journal)
             left.unlink(missing_ok=True)
+
+
+def _unused_name(out: Path) -> Path:
+    """A name that nobody has yet: libraries choose their driver by the suffix, and refuse or append to files that exist."""
+    try:
+        with tempfile.NamedTemporaryFile(dir=out.parent, prefix=f"{TEMPORARY_PREFIX}{out.stem}-", suffix=out.suffix) as reserved:
+            return Path(reserved.name)
+    except OSError as error:
+        error.filename = str(out)
+        raise
+
+
+def write_whole(out: Path, content: bytes, check: Callable[[Path], object] | None = None) -> None:
+    """Write a file from memory, and put it in its place when it reads back as it should; arguments as in :func:`atomic_path`.
+
+    For libraries that report a full disk badly: HDF5 dies of it, GDAL does not say what happened.
+    """
+
+    def same(path: Path) -> None:
+        _require_content(path, content)
+        if check is not None:
+            check(path)
+
+    with atomic_path(out, same) as temporary:
+        temporary.write_bytes(content)
+
+
+def _check(temporary: Path, out: Path, check: Callable[[Path], object] | None) -> None:
+    if check is None:
+        return
+    try:
+        check(temporary)
+    except Exception as error:
+        _raise_what_hinders_writing(out, error)
+        message = f"{out} was written, but cannot be read back: {error}. Check the disk, then run make all again; the last good file is still there."
+        raise ArtefactError(message) from error
+
+
+def _raise_what_hinders_writing(out: Path, error: Exception) -> None:
+    """Try to write a block beside a file that could not be made: if that fails too, the machine is at fault."""
+    try:
+        with tempfile.NamedTemporaryFile(dir=out.parent, prefix=TEMPORARY_PREFIX) as block:
+            block.write(bytes(1 << 16))
+            block.flush()
+            os.fsync(block.fileno())
+    except OSError as hindrance:
+        raise OSError(hindrance.errno, hindrance.strerror, str(out)) from error
+
+
+def put_folder_in_place(temporary: Path, out: Path) -> None:
+    """Put a finished folder where an older one may be. Whenever the machine stops, what stands under the name is whole, or nothing is.
+
+    Parameters
+    ----------
+    temporary : Path
+        The finished folder, beside ``out``.
+    out : Path
+        Where it goes.
+    """
+    for place, _, names in os.walk(temporary):
+        for name in names:
+            with Path(place, name).open("rb") as file:
+                os.fsync(file.fileno())
+        _sync_folder(Path(place))
+    temporary.chmod(0o777 & ~_umask())
+    remove_folder(out)
+    temporary.replace(out)
+    _sync_folder(out.parent)
+
+
+def remove_folder(folder: Path) -> None:
+    """Remove a folder so that at no moment half of it stands under its name; nothing happens if it is not there."""
+    if not folder.is_dir():
+        return
+    going = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f"{TEMPORARY_PREFIX}{folder.name}-"))
+    folder.replace(going)
+    shutil.rmtree(going)
 
 
 def _replace(temporary: Path, out: Path) -> None:
@@ -114,7 +205,7 @@ def write_if_changed(path: Path, content: bytes | str, newer_than: Iterable[Path
     if path.is_file() and path.read_bytes() == data:
         return False
     newest_ns = newest_mtime_ns(newer_than)
-    with atomic_path(path) as temporary:
+    with atomic_path(path, lambda written: _require_content(written, data)) as temporary:
         temporary.write_bytes(data)
         for step_ns in (1_000_000, 2_000_000_000):  # the coarsest file systems count in steps of 2 s
             stamp_ns = max(time.time_ns(), newest_ns + step_ns)
@@ -122,6 +213,12 @@ def write_if_changed(path: Path, content: bytes | str, newer_than: Iterable[Path
             if temporary.stat().st_mtime_ns > newest_ns:
                 break
     return True
+
+
+def _require_content(path: Path, content: bytes) -> None:
+    if path.read_bytes() != content:
+        message = "it does not read back as it was written"
+        raise ValueError(message)
 
 
 def newest_mtime_ns(paths: Iterable[Path]) -> int:
@@ -177,6 +274,8 @@ def _flock(descriptor: int, folder: Path) -> None:
     except BlockingIOError:
         holder = lock_holder(folder)
         who = f"process {holder}" if holder else "another process"
+        if holder and not Path(f"/proc/{holder}").exists():
+            who = f"what is left of a build that was killed (process {holder})"  # its last stages inherited the lock
         print(f"waiting: {who} is building in {folder}", file=sys.stderr, flush=True)
         fcntl.flock(descriptor, fcntl.LOCK_EX)
     except OSError as error:  # some network folders have no locks
@@ -198,7 +297,10 @@ def clean_stale_temporaries(folder: Path) -> list[Path]:
     """Remove what a killed build left half written in a folder, and return it. Call it only while holding the build's lock."""
     stale = sorted(folder.glob(f"{TEMPORARY_PREFIX}*")) if folder.is_dir() else []
     for path in stale:
-        path.unlink(missing_ok=True)
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
     return stale
 
 

@@ -25,9 +25,13 @@ def run_with_bar(command: Sequence[str]) -> int:
         # Descriptors stay open: the build's lock and Make's jobserver live in them.
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, close_fds=False) as make:
             assert make.stdout is not None
-            for line in make.stdout:
-                progress.console.print(line.rstrip("\n"), markup=False, highlight=False)
-                progress.advance(task, int(line.endswith(" s\n")))
+            try:
+                for line in make.stdout:
+                    progress.console.print(line.rstrip("\n"), markup=False, highlight=False)
+                    progress.advance(task, int(line.endswith(" s\n")))
+            except SystemExit:  # SIGTERM: without this, the whole build would be waited for
+                make.terminate()
+                raise
             return make.wait()
 
 

@@ -52,6 +52,9 @@ CALIBRATION = "pipeline/calibration.json"
 STAGES_THAT_TELL_THE_CALIBRATION = ("validation",)
 """The stages that depend on that record."""
 
+STAGES_THAT_TELL_THE_PROGRAM = ("provenance",)
+"""The stages whose product holds the hash of the whole program: any file of it changes that."""
+
 NO_PART_OF_A_PRODUCT = tuple(f"pipeline/{name}.py" for name in ("scan", "bootstrap", "doctor", "machine", "new_core", "progress", "reference_survey"))
 """Program files that run before or beside the stages: a change there changes no product."""
 
@@ -70,7 +73,7 @@ def main(arguments: Sequence[str]) -> int:
         0 when everything is up to date (or nothing follows ``--``), 2 for what the user can cure, 128 and its number after a signal.
         Otherwise it does not return: Make takes the process over, and with it the lock.
     """
-    stop_politely("every file")
+    stop_politely("scan")
     options = _parsed(arguments)
     try:
         return _scan_and_build(options)
@@ -267,6 +270,9 @@ def program_lists(root: Path) -> dict[str, str]:
         beside = root / CALIBRATION
         if stage in STAGES_THAT_TELL_THE_CALIBRATION and beside.is_file():
             shown[CALIBRATION] = _sha256(beside)
+        if stage in STAGES_THAT_TELL_THE_PROGRAM:
+            whole = (file for file in files_below(program, ("",)) if "__pycache__" not in file.parts and file != beside)
+            shown |= {file.relative_to(root).as_posix(): _sha256(file) for file in whole}
         lists[f"program_{stage}.json"] = _list_text({**common, **shown, path.relative_to(root).as_posix(): _sha256(path)})
     return lists
 
@@ -338,9 +344,8 @@ def _links(parent: Path | None, **targets: Path) -> Path:
         # In a folder that all may write, somebody else could lead the links elsewhere.
         if place.stat().st_uid in (os.getuid(), ROOT.stat().st_uid) and not (folder.is_absolute() and re.search(r"\s", str(folder))):
             return folder
-    message = (
-        f"{ROOT / '.cache'} cannot be written ({refused[0].strerror if refused else 'not yours'}): make it writable, or name a folder in TMPDIR."
-    )
+    why = refused[0].strerror if refused else "it belongs to somebody else"
+    message = f"{ROOT / '.cache'} cannot be written ({why}). Make it writable, or name a folder in TMPDIR."
     raise MachineError(message)
 
 

@@ -66,6 +66,18 @@ def test_without_venv_and_uv_the_package_to_install_is_named(empty_repository, m
     assert re.search(r"install python3\.\d+-venv", error)
 
 
+def test_an_environment_that_cannot_be_looked_at_is_not_removed(empty_repository, monkeypatch, capsys):
+    """Too few file handles once made set-up throw a good environment away."""
+    monkeypatch.setattr(bootstrap, "installers", lambda: pytest.fail("the environment is made anew"))
+    (empty_repository / ".venv").mkdir()
+    (empty_repository / ".venv" / ".lock-sha256").mkdir()  # opening it fails, and not because it is missing
+    assert bootstrap.main([]) == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert "Is a directory. Mend that" in said
+    assert (empty_repository / ".venv").is_dir()
+
+
 def test_a_half_made_environment_is_made_again(empty_repository, monkeypatch):
     (empty_repository / ".venv" / "bin").mkdir(parents=True)
     (empty_repository / ".venv" / "half").touch()

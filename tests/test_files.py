@@ -1,13 +1,30 @@
+import errno
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
 import pytest
 
-from pipeline.files import atomic_path, build_lock, clean_stale_temporaries, json_text, lock_holder, newest_mtime_ns, sha256_of, write_if_changed
+from pipeline.errors import ArtefactError
+from pipeline.files import (
+    TEMPORARY_PREFIX,
+    atomic_path,
+    build_lock,
+    clean_stale_temporaries,
+    json_text,
+    lock_holder,
+    newest_mtime_ns,
+    put_folder_in_place,
+    remove_folder,
+    sha256_of,
+    write_if_changed,
+    write_whole,
+)
 
 ROOT = Path(__file__).parent.parent
 
@@ -45,12 +62,73 @@ def test_a_file_that_fails_its_check_is_not_put_in_place(tmp_path):
         if path.read_bytes() != b"whole":
             raise ValueError("torn")
 
-    with pytest.raises(ValueError, match="torn"), atomic_path(out, check) as path:
+    with (
+        pytest.raises(ArtefactError, match=r"samples\.parquet was written, but cannot be read back: torn\. Check the disk"),
+        atomic_path(out, check) as path,
+    ):
         path.write_bytes(b"half")
     assert names(tmp_path) == []
     with atomic_path(out, check) as path:
         path.write_bytes(b"whole")
     assert names(tmp_path) == ["samples.parquet"]
+
+
+def test_bytes_that_do_not_read_back_are_not_put_in_place(tmp_path, monkeypatch):
+    out = tmp_path / "classes.tif"
+    out.write_bytes(b"good")
+    write_bytes = Path.write_bytes
+    monkeypatch.setattr(Path, "write_bytes", lambda path, content: write_bytes(path, content[:-1]))  # what a disk does that loses the end
+    with pytest.raises(ArtefactError, match="does not read back as it was written"):
+        write_whole(out, b"whole")
+    assert out.read_bytes() == b"good"
+    assert names(tmp_path) == ["classes.tif"]
+
+
+def test_a_library_that_hides_a_full_disk_is_found_out(tmp_path, monkeypatch):
+    def full(*_arguments, **_named):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(OSError, match="No space left") as caught, atomic_path(tmp_path / "grade.tif"):
+        monkeypatch.setattr(tempfile, "NamedTemporaryFile", full)
+        raise RuntimeError("TIFFAppendToStrip:Seek error at scanline 0")  # all that GDAL has to say
+    assert (caught.value.errno, caught.value.filename) == (errno.ENOSPC, str(tmp_path / "grade.tif"))
+
+
+def test_an_error_of_the_system_names_the_file_that_people_know(tmp_path):
+    with pytest.raises(OSError, match="full") as caught, atomic_path(tmp_path / "grade.tif") as path:
+        raise OSError(errno.ENOSPC, "full", str(path))
+    assert caught.value.filename == str(tmp_path / "grade.tif")
+
+
+def folder_of(path, content):
+    (path / "array").mkdir(parents=True)
+    (path / "array" / "0").write_text(content)
+    return path
+
+
+def test_a_folder_is_replaced_as_a_whole(tmp_path):
+    out = folder_of(tmp_path / "realisations.zarr", "old")
+    put_folder_in_place(folder_of(tmp_path / f"{TEMPORARY_PREFIX}new", "new"), out)
+    assert (out / "array" / "0").read_text() == "new"
+    assert names(tmp_path) == ["realisations.zarr"]
+
+
+@pytest.mark.parametrize("act", ["put_folder_in_place", "remove_folder"])
+def test_no_half_of_a_folder_ever_stands_under_its_name(tmp_path, monkeypatch, act):
+    """Killed at the first file that is removed: the name is free by then."""
+    out = folder_of(tmp_path / "realisations.zarr", "old")
+
+    def killed(_folder):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(shutil, "rmtree", killed)
+    new = folder_of(tmp_path / f"{TEMPORARY_PREFIX}new", "new")
+    with pytest.raises(KeyboardInterrupt):
+        put_folder_in_place(new, out) if act == "put_folder_in_place" else remove_folder(out)
+    assert not out.exists()
+    monkeypatch.undo()
+    clean_stale_temporaries(tmp_path)
+    assert names(tmp_path) == []
 
 
 def test_writing_nothing_is_an_error(tmp_path):

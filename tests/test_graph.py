@@ -178,13 +178,15 @@ def test_each_section_of_the_settings_is_known_to_the_graph():
 
 LAYERS = (
     {"__main__"},
-    {"scan", "reference_survey", "stages"},
+    {"doctor"},
+    {"scan", "reference_survey", "new_core", "stages"},
     {"simulation_checks"},
     {"deposit"},
-    {"bathymetry", "core_files", "field"},  # what several stages share
+    {"bathymetry", "intake", "field"},  # what several stages share
     {"artefacts"},
-    {"config", "geostatistics", "web", "units", "grid", "files", "progress"},
-    {"errors"},
+    {"config", "geostatistics", "web", "units", "grid", "files", "progress", "machine"},
+    {"text"},
+    {"errors", "bootstrap"},
 )
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 

@@ -140,6 +140,7 @@ def test_a_stage_depends_on_its_own_module_and_maps_on_the_web(tmp_path):
     for name in (
         "stages/grade.py",
         "stages/map.py",
+        "stages/provenance.py",
         "stages/__init__.py",
         "geostatistics/kriging.py",
         "web/page.html",
@@ -154,8 +155,12 @@ def test_a_stage_depends_on_its_own_module_and_maps_on_the_web(tmp_path):
     (tmp_path / "requirements.lock").write_text("numpy==2.0\n")
     files = {name: set(json.loads(text)["files"]) for name, text in scanning.program_lists(tmp_path).items()}
     shared = {"requirements.lock", "pipeline/errors.py", "pipeline/geostatistics/kriging.py", "pipeline/stages/__init__.py"}
+    everything = {path.relative_to(tmp_path).as_posix() for path in (tmp_path / "pipeline").rglob("*") if path.is_file()} | {"requirements.lock"}
+    assert "pipeline/scan.py" in everything
     assert files == {
         "program_grade.json": shared | {"pipeline/stages/grade.py"},
+        # It holds the hash of the whole program, which must not be that of another day.
+        "program_provenance.json": everything,
         "program_map.json": shared | {"pipeline/stages/map.py", "pipeline/web/page.html", "pipeline/web/inline.py"},
     }
 
@@ -217,7 +222,7 @@ def test_what_a_killed_build_left_goes_before_anything_else_is_done(raw, tmp_pat
     (tmp_path / "p" / ".partial-realisations.zarr-x" / "dy_ppm").mkdir(parents=True)
     (raw / "assessment.toml").write_text("[grid\n")
     assert command_line(raw, tmp_path).returncode == 2
-    assert not [path for path in tmp_path.rglob(".partial-*")]
+    assert not list(tmp_path.rglob(".partial-*"))
 
 
 def test_a_repository_that_cannot_be_written_has_its_links_elsewhere(tmp_path, monkeypatch):

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from pipeline.artefacts.formats import layer_tags, layers_from, read_raster, write_csv, write_raster
+from pipeline.artefacts.formats import layer_tags, layers_from, read_csv, read_raster, write_csv, write_raster
 from pipeline.artefacts.survey import Marks
-from pipeline.files import atomic_path
+from pipeline.files import write_whole
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -138,9 +138,7 @@ class Tonnage:
     @classmethod
     def read(cls, path: Path, _raw: Path | None = None) -> Self:
         """Read the table."""
-        import pandas as pd
-
-        return cls(pd.read_csv(path, keep_default_na=False, na_values=[""]))
+        return cls(read_csv(path, na_values=[""]))
 
     def write(self, out: Path) -> None:
         """Write ``tonnage.csv``."""
@@ -179,5 +177,14 @@ class BlockModel:
                     "_FillValue": np.float32(np.nan),
                     "grid_mapping": "crs",
                 }
-        with atomic_path(out) as temporary:
-            self.dataset.to_netcdf(temporary, engine="h5netcdf", encoding=encoding)
+        content = bytes(self.dataset.to_netcdf(engine="h5netcdf", encoding=encoding))
+        write_whole(out, content, self._require_variables)
+
+    def _require_variables(self, path: Path) -> None:
+        import h5netcdf
+
+        with h5netcdf.File(path, "r") as written:
+            missing = set(self.dataset.variables) - set(written.variables)
+        if missing:
+            message = f"it lacks {', '.join(sorted(map(str, missing)))}"
+            raise ValueError(message)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pipeline.errors import ArtefactError
-from pipeline.files import atomic_path
+from pipeline.files import atomic_path, write_whole
+from pipeline.text import printable, spreadsheet_text, text_of_cell
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     import geopandas as gpd
     import pandas as pd
+    import pyarrow as pa
     from numpy.typing import NDArray
 
     from pipeline.grid import Grid, Layers
@@ -55,10 +57,8 @@ def unit_of_subject(subject: str) -> str:
 
 def write_json(content: Any, out: Path) -> None:
     """JSON with sorted keys; a value that is not a number is an error (see :func:`plain`)."""
-    with atomic_path(out) as temporary:
-        temporary.write_text(
-            json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8", newline="\n"
-        )
+    text = json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
+    write_whole(out, text.encode(), lambda path: json.loads(path.read_bytes()))
 
 
 def plain(content: Any) -> Any:
@@ -72,10 +72,31 @@ def plain(content: Any) -> Any:
     return None if isinstance(content, float) and not np.isfinite(content) else content
 
 
+_RECORD_END = "\r\n\0"
+
+
 def write_csv(frame: pd.DataFrame, out: Path) -> None:
-    """CSV with ten digits."""
-    with atomic_path(out) as temporary:
-        frame.to_csv(temporary, index=False, encoding="utf-8", lineterminator="\n", float_format="%.10g")
+    """CSV with ten digits; text that a spreadsheet would run starts with an apostrophe.
+
+    See :func:`pipeline.text.spreadsheet_text`. The only export made for spreadsheets: no XLSX is written.
+    """
+    guarded = frame.map(lambda cell: spreadsheet_text(cell) if isinstance(cell, str) else cell)
+    # The writer quotes a cell that holds a character of its record end: so both kinds of line end are quoted, and one ends each record.
+    text = guarded.to_csv(None, index=False, lineterminator=_RECORD_END, float_format="%.10g").replace(_RECORD_END, "\n")
+    write_whole(out, text.encode())
+
+
+def read_csv(path: Path, **options: Any) -> pd.DataFrame:
+    """Table that :func:`write_csv` wrote, its text as it was before; options are those of :func:`pandas.read_csv`."""
+    import pandas as pd
+
+    frame: pd.DataFrame = pd.read_csv(path, keep_default_na=False, **options)
+    return frame.map(lambda cell: text_of_cell(cell) if isinstance(cell, str) else cell)
+
+
+def _require(holds: bool, otherwise: str) -> None:
+    if not holds:
+        raise ValueError(otherwise)
 
 
 _NOTES = b"assessment"
@@ -92,7 +113,17 @@ def write_geoparquet(frame: gpd.GeoDataFrame, out: Path, notes: dict[str, Any]) 
     frame.to_parquet(buffer, index=False)
     table = pq.read_table(buffer)
     table = table.replace_schema_metadata({**(table.schema.metadata or {}), _NOTES: json.dumps(notes, sort_keys=True).encode()})
-    with atomic_path(out) as temporary:
+    _write_parquet(table, out)
+
+
+def _write_parquet(table: pa.Table, out: Path) -> None:
+    import pyarrow.parquet as pq
+
+    def check(path: Path) -> None:
+        found = pq.read_metadata(path)
+        _require((found.num_rows, found.num_columns) == table.shape, f"it holds {found.num_rows} rows, not {table.num_rows}")
+
+    with atomic_path(out, check) as temporary:
         pq.write_table(table, temporary, compression="zstd")
 
 
@@ -112,12 +143,10 @@ def read_geoparquet(path: Path) -> tuple[gpd.GeoDataFrame, dict[str, Any]]:
 def write_table(frame: pd.DataFrame, columns: Mapping[str, str], notes: dict[str, Any], out: Path) -> None:
     """Parquet with the columns and types named, and our own notes in the file's metadata."""
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     schema = pa.schema([(name, pa.type_for_alias(kind)) for name, kind in columns.items()], {_NOTES: json.dumps(notes, sort_keys=True).encode()})
     table = pa.Table.from_pydict({name: frame[name].to_numpy() for name in columns}, schema)
-    with atomic_path(out) as temporary:
-        pq.write_table(table, temporary, compression="zstd")
+    _write_parquet(table, out)
 
 
 def read_table(path: Path) -> tuple[pd.DataFrame, dict[str, Any]]:
@@ -136,6 +165,7 @@ def write_raster(out: Path, grid: Grid, bands: dict[str, Array], tags: dict[str,
     """Cloud-optimised GeoTIFF, float32, NaN where unknown; the unit is the last word of a band's name and stands in its unit tag."""
     import rasterio
     from rasterio.crs import CRS as RasterioCRS
+    from rasterio.io import MemoryFile
 
     profile = {
         "driver": "COG",
@@ -152,12 +182,20 @@ def write_raster(out: Path, grid: Grid, bands: dict[str, Array], tags: dict[str,
         "interleave": "PIXEL",
         "num_threads": 1,
     }
-    with atomic_path(out) as temporary, rasterio.open(temporary, "w", **profile) as raster:
-        for number, (name, values) in enumerate(bands.items(), start=1):
-            raster.write(values.astype(np.float32), number)
-            raster.set_band_description(number, name)
-            raster.set_band_unit(number, _unit_of(name))
-        raster.update_tags(**tags)
+
+    def check(path: Path) -> None:
+        with rasterio.open(path) as written:
+            _require((written.descriptions, written.shape) == (tuple(bands), grid.shape), "its bands are not those meant")
+
+    with MemoryFile() as memory:
+        with memory.open(**profile) as raster:
+            for number, (name, values) in enumerate(bands.items(), start=1):
+                raster.write(values.astype(np.float32), number)
+                raster.set_band_description(number, name)
+                raster.set_band_unit(number, _unit_of(name))
+            # GDAL drops control characters from tags without a word.
+            raster.update_tags(**{name: printable(text) for name, text in tags.items()})
+        write_whole(out, memory.read(), check)
 
 
 def read_raster(path: Path) -> tuple[Grid, dict[str, Array], dict[str, str]]:

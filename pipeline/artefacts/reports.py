@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from pipeline.artefacts.formats import plain, write_json
-from pipeline.files import atomic_path
+from pipeline.files import write_whole
 
 CALIBRATION = "calibration.json"
 """Name of the file beside the program that ``make calibrate`` writes."""
@@ -95,5 +95,10 @@ class Page:
 
     def write(self, out: Path) -> None:
         """Write the page."""
-        with atomic_path(out) as temporary:
-            temporary.write_text(self.html, encoding="utf-8", newline="\n")
+        write_whole(out, self.html.encode(), _require_end)
+
+
+def _require_end(path: Path) -> None:
+    if not path.read_bytes().rstrip().endswith(b"</html>"):
+        message = "it does not end in </html>"
+        raise ValueError(message)

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import json
 import shutil
+import tempfile
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
 import numpy as np
 
 from pipeline.artefacts.formats import layer_tags, layers_from, plain, read_raster, read_table, write_json, write_raster, write_table
 from pipeline.artefacts.survey import Marks
-from pipeline.files import TEMPORARY_PREFIX
+from pipeline.errors import ArtefactError
+from pipeline.files import TEMPORARY_PREFIX, put_folder_in_place, remove_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
-    from pathlib import Path
 
     import pandas as pd
     from numpy.typing import NDArray
@@ -157,7 +159,7 @@ class Simulation:
     def write(self, out: Path) -> None:
         """Write ``totals.parquet``, and all else beside it; realisations that an earlier run kept there are removed."""
         if not self.kept:
-            shutil.rmtree(out.with_name(REALISATIONS), ignore_errors=True)
+            remove_folder(out.with_name(REALISATIONS))
         tags = {**layer_tags(self.layers), **self.marks.tags()}
         for element, grade in self.grades.items():
             self._write_grade(out, element, grade, tags)
@@ -250,23 +252,37 @@ class Keep:
         import zarr
 
         # Moved to its place when it is whole.
-        partial = self.path.with_name(f"{TEMPORARY_PREFIX}{self.path.name}")
-        shutil.rmtree(partial, ignore_errors=True)
-        group = zarr.open_group(partial, mode="w")
-        west, _, _, north = frame.grid.bounds_m
-        group.attrs.update({**layer_tags(frame.layers), **marks.tags(), "crs_wkt": frame.grid.crs.to_wkt(), "cell_m": frame.grid.cell_m})
-        group.attrs.update({"west_m": west, "north_m": north, "dimensions": ["realisation", "layer", "row from the north", "column from the west"]})
-        shape = (frame.layers.count, *frame.grid.shape)
-        names = ["dry_bulk_density_t_m3", *(f"{element}_ppm" for element in elements)]
-        arrays = [group.create_array(name, shape=(count, *shape), chunks=(1, *shape), dtype="float32", fill_value=float("nan")) for name in names]
-        for blocks in draws:
-            for array, values in zip(arrays, [blocks.density_t_m3, *(blocks.metal_g_m3 / blocks.density_t_m3)], strict=True):
-                whole = np.full(shape, np.nan, dtype=np.float32)
-                whole[simulated] = values
-                array[blocks.number] = whole
-            yield blocks
-        shutil.rmtree(self.path, ignore_errors=True)
-        partial.replace(self.path)
+        partial = Path(tempfile.mkdtemp(dir=self.path.parent, prefix=f"{TEMPORARY_PREFIX}{self.path.name}-"))
+        try:
+            group = zarr.open_group(partial, mode="w")
+            west, _, _, north = frame.grid.bounds_m
+            group.attrs.update({**layer_tags(frame.layers), **marks.tags(), "crs_wkt": frame.grid.crs.to_wkt(), "cell_m": frame.grid.cell_m})
+            group.attrs.update(
+                {"west_m": west, "north_m": north, "dimensions": ["realisation", "layer", "row from the north", "column from the west"]}
+            )
+            shape = (frame.layers.count, *frame.grid.shape)
+            names = ["dry_bulk_density_t_m3", *(f"{element}_ppm" for element in elements)]
+            arrays = [group.create_array(name, shape=(count, *shape), chunks=(1, *shape), dtype="float32", fill_value=float("nan")) for name in names]
+            for blocks in draws:
+                for array, values in zip(arrays, [blocks.density_t_m3, *(blocks.metal_g_m3 / blocks.density_t_m3)], strict=True):
+                    whole = np.full(shape, np.nan, dtype=np.float32)
+                    whole[simulated] = values
+                    array[blocks.number] = whole
+                yield blocks
+            _require_realisations(partial, count)
+            put_folder_in_place(partial, self.path)
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
+
+
+def _require_realisations(folder: Path, count: int) -> None:
+    """Raise if a realisation is missing from an array of the folder: a chunk that is not there would read as empty."""
+    import zarr
+
+    for name, array in zarr.open_group(folder, mode="r").arrays():
+        if array.nchunks_initialized != count:
+            message = f"{folder}: {name} holds {array.nchunks_initialized} of {count} realisations. Check the disk, then run make all again."
+            raise ArtefactError(message)
 
 
 NOT_KEPT = Keep()

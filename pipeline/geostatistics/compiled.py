@@ -10,6 +10,7 @@ import hashlib
 import os
 import tempfile
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -44,9 +45,10 @@ def _parents() -> Iterable[Path]:
     repository = _PACKAGE.parents[1]
     if (repository / "pyproject.toml").is_file():
         yield repository / ".cache"
-    home = os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()
-    yield Path(home) / "seabed-ree"
-    yield Path(tempfile.gettempdir()) / f"seabed-ree-{os.getuid() if hasattr(os, 'getuid') else 'user'}"
+    with suppress(RuntimeError):  # a user without a home
+        yield Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()) / "seabed-ree"
+    with suppress(FileNotFoundError):  # no folder for temporary files can be written
+        yield Path(tempfile.gettempdir()) / f"seabed-ree-{os.getuid() if hasattr(os, 'getuid') else 'user'}"
 
 
 def _keep() -> bool:
