@@ -28,6 +28,7 @@ from pipeline.artefacts.formats import read_csv, read_raster, write_csv, write_j
 from pipeline.config import ElementSettings
 from pipeline.errors import ArtefactError, CoreFileError, RowsRefused
 from pipeline.files import sha256_of
+from pipeline.stages import index
 from pipeline.text import printable, printable_message, spreadsheet_text, text_of_cell
 from pipeline.web import panel
 from pipeline.web.inline import json_block
@@ -372,7 +373,10 @@ def chromium():
 def pages(hostile, tmp_path_factory):
     folder = tmp_path_factory.mktemp("pages")
     (folder / "grade_dy.html").write_text(hostile.map_page(island_name=ALL).html, encoding="utf-8", newline="")
-    (folder / "index.html").write_text(hostile.index_page().html, encoding="utf-8", newline="")
+    with pytest.MonkeyPatch.context() as patched:
+        # The page names the first files and counts the rest: here each name is a payload to be shown.
+        patched.setattr(index, "_MOST_FILES", len(PAYLOADS))
+        (folder / "index.html").write_text(hostile.index_page().html, encoding="utf-8", newline="")
     return folder
 
 

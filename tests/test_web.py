@@ -315,3 +315,14 @@ def test_frame_has_square_pixels_and_encloses_its_positions():
     assert frame.south_deg < latitude_deg[-1] < latitude_deg[0] < frame.north_deg
     width_m = np.diff(longitude_deg)[0] * np.cos(np.radians(22.0))
     assert np.isclose(width_m, -np.diff(latitude_deg)[len(latitude_deg) // 2], rtol=0.01)
+
+
+def test_the_start_page_names_twenty_core_files_and_counts_the_rest(tmp_path):
+    here = world(tmp_path)
+    rows = pd.concat([here.samples.frame] * 30, ignore_index=True)
+    rows = rows.assign(source_file=[f"cores/{number % 25:02d}.csv" for number in range(len(rows))])
+    html = replace(here, samples=replace(here.samples, frame=rows)).index_page().html
+    assert "cores/19.csv" in html
+    assert "cores/20.csv" not in html
+    assert "and 5 more files" in html
+    assert "more files" not in here.index_page().html
