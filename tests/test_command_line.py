@@ -71,17 +71,17 @@ def test_sound_survey_becomes_samples_and_an_empty_list_of_refused_rows(scanned)
 
 def test_refused_rows_end_in_one_message_and_one_file(scanned):
     rows = cores_on_a_grid(varied_ppm, side=2)
-    rows[0]["dy_ppm"], rows[5]["to_m"] = "<0.5", "0.1"
+    rows[0]["dy_ppm"], rows[5]["to_m"] = "low", "0.1"
     raw, processed = scanned({"survey.csv": csv_text(rows)})
     products = {name: f"old {name}".encode() for name in ("samples.parquet", "composites.parquet", "tonnage.csv")}
     for name, content in products.items():
         (processed / name).write_bytes(content)
     result = command("samples", *samples_inputs(processed), "--raw", raw, "--out", processed / "samples.parquet")
-    assert_one_message(result, "2 rows refused; nothing was built", "cores/survey.csv row 2, dy_ppm = '<0.5'", "cores/survey.csv row 7, to_m = '0.1'")
+    assert_one_message(result, "2 rows refused; nothing was built", "cores/survey.csv row 2, dy_ppm = 'low'", "cores/survey.csv row 7, to_m = '0.1'")
     assert {name: (processed / name).read_bytes() for name in products} == products
     listed = pd.read_csv(processed / "rejected.csv", dtype=str)
     assert listed[["file", "row", "column", "value"]].to_numpy().tolist() == [
-        ["cores/survey.csv", "2", "dy_ppm", "<0.5"],
+        ["cores/survey.csv", "2", "dy_ppm", "low"],
         ["cores/survey.csv", "7", "to_m", "0.1"],
     ]
     assert {path.name for path in processed.iterdir() if not path.name.startswith(".")} == {*products, "rejected.csv"}

@@ -164,7 +164,7 @@ def test_skill_is_measured_against_the_declustered_mean(reference):
 def test_a_thousandfold_unit_scales_the_scores_and_nothing_else(plant, varied):
     """Milligrams for grams of one element: its scores grow with the unit, skill and the other element stay, to eight digits."""
     rows = [{**row, "gd_ppm": 1_000 * float(str(row["gd_ppm"]))} for row in cores_on_a_grid(varied_ppm, varied_density_t_m3, unrelated_ppm)]
-    large = assess(plant(rows))
+    large = assess(plant(rows, SETTINGS.replace("[intake]\n", "[intake]\nmax_rare_earth_ppm = 1000000.0\n")))
     for element, factor in (("dy", 1), ("gd", 1_000)):
         one, other = (part.cross_validation.comparisons[element] for part in (varied, large))
         assert one.estimator == other.estimator
