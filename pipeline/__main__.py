@@ -3,6 +3,12 @@
 ``python -m pipeline STAGE INPUT... --out OUTPUT`` reads each input into the parameter of the stage whose type claims the file's name.
 """
 
+import signal
+
+if __name__ == "__main__" and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    # Ctrl-C while modules load: an end without words, not a traceback. Later, stop_politely says a line.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
 import sys
 from pathlib import Path
 from types import ModuleType

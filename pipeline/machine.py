@@ -216,14 +216,20 @@ def _exit_code_of_child(work: Callable[[], int]) -> tuple[int, bool]:
             os.write(told, b".")
     os.close(told)
     # Make tells this process alone to end; Ctrl-C reaches the child by itself.
-    signal.signal(signal.SIGTERM, lambda number, _frame: os.kill(child, number))
+    signal.signal(signal.SIGTERM, lambda number, _frame: _pass_on(child, number))
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPS)
     code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # nothing is left to be stopped, and the number may soon be another's
     os.set_blocking(ends, False)  # a grandchild may still hold the other end
     with suppress(BlockingIOError), os.fdopen(ends, "rb", buffering=0) as pipe:
         return code, bool(pipe.read(1))
     return code, False
+
+
+def _pass_on(child: int, number: int) -> None:
+    with suppress(ProcessLookupError):
+        os.kill(child, number)
 
 
 def _say_died(number: int, made: str) -> int:

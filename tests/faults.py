@@ -407,6 +407,7 @@ def limits(bench: Bench, *, short: bool) -> None:
 
 def stopped(bench: Bench, *, short: bool) -> None:
     """SIGTERM to make alone, Ctrl-C to the whole group."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell that runs us in the background has builds ignore it
     for number in (signal.SIGTERM,) if short else (signal.SIGTERM, signal.SIGINT):
         what = f"stopped by {number.name}"
         bench.restore("update")
@@ -422,8 +423,9 @@ def stopped(bench: Bench, *, short: bool) -> None:
         (os.killpg if number == signal.SIGINT else os.kill)(build.pid, number)
         _, err = build.communicate(timeout=300)
         ended = Ended(build.returncode, "", err)
-        # In its first tenth of a second Python cannot say anything; then Make's own word stands alone.
-        if ended.code == 0 or ended.messages() or not re.search(r"Terminated|Interrupt", err):
+        # While Python itself starts, no word of ours can be said: Make's stands alone, or after a traceback that shows no file of the program.
+        early = re.search(r"Terminated|Interrupt", err) and "error: " not in err and "/pipeline/" not in err
+        if ended.code == 0 or not early:
             bench.refused(what, ended, "stopped: ")
         torn = bench.torn(what)
         left = [path.name for path in bench.work.rglob(f"{TEMPORARY_PREFIX}*")]

@@ -645,6 +645,11 @@ BAD = [
     Case("infinity", nc(stored(holed(fill=-np.inf))), "elevations run from -inf"),
     Case("holes only", nc(stored(np.full((12, 15), np.nan))), "holds no depth at all"),
     Case("scale 0", nc(said(scale_factor=0.0)), "packed with scale 0 and offset 0, which no depth can be"),
+    Case(
+        "coordinates of infinite scale",
+        nc(at("lat", np.arange(12.0), scale_factor=np.inf)),
+        "lat is packed with scale inf and offset 0, which no coordinate",
+    ),
     Case("scale NaN", nc(said(scale_factor=np.nan)), "packed with scale nan"),
     Case("scale as text", nc(said(scale_factor="0,1")), "scale_factor of z is the text '0,1'; a number is needed"),
     Case("two scales", nc(said(scale_factor=np.array([1.0, 2.0]))), "scale_factor of z holds 2 numbers"),

@@ -144,6 +144,22 @@ def test_a_stage_that_is_stopped_before_it_listens_says_so_too():
     assert (done.returncode, done.stderr) == (128 + signal.SIGTERM, "stopped: x.tif; every finished file is whole; type make all to go on\n")
 
 
+def test_a_stage_that_is_stopped_when_it_has_ended_needs_no_word():
+    """The signal comes while the end of the child is being counted."""
+    program = """
+import os, signal, sys
+from pipeline import machine
+def counted(child, _options, waitpid=os.waitpid):
+    ended = waitpid(child, 0)
+    os.kill(os.getpid(), signal.SIGTERM)
+    return ended
+os.waitpid = counted
+sys.exit(machine.run_apart(lambda: 0, "x.tif"))
+"""
+    done = run(program)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 @pytest.mark.parametrize(("number", "to_group"), [(signal.SIGTERM, False), (signal.SIGINT, True)])
 def test_a_stage_that_is_stopped_cleans_up_and_says_so(tmp_path, number, to_group):
     program = f"""

@@ -163,6 +163,9 @@ def _coordinates(name: str, axis: Variable, *, geographic: bool) -> Array:
     if math.prod(axis.shape) > MOST_CELLS:
         refuse_too_large(name, axis.shape)
     scale, offset = _number(name, axis, "scale_factor", 1.0), _number(name, axis, "add_offset", 0.0)
+    if not (math.isfinite(scale) and math.isfinite(offset)):
+        msg = f"{name}: {axis.name} is packed with scale {scale:g} and offset {offset:g}, which no coordinate can be. Correct or remove them."
+        raise BathymetryError(msg)
     stored = axis.read()
     if (scale, offset) != (1.0, 0.0):
         stored = stored.astype(np.float64) * scale + offset
