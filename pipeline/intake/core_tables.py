@@ -183,7 +183,7 @@ def _read_halves(files: CoreFiles, halves: list[tuple[str, SideFile]], elements:
     if not table.unusable:
         _check_values(table, intake)
         _treat_below_detection(table, elements, intake)
-    return [table, *(half for half in collars if half.refusals)]
+    return [table]
 
 
 def _read_table(files: CoreFiles, name: str, side: SideFile, elements: Sequence[str]) -> CoreTable:
@@ -297,10 +297,9 @@ def _read_numbers(table: CoreTable, role: Role, *, decimal_comma: bool) -> None:
     values = np.array([*(_scaled(reading.value, role.factor) for reading in readings), np.nan])
     said = [reading.said for reading in readings]
     if column == "longitude_deg":
-        for code in np.flatnonzero((values > 180) & (values <= 360)):
+        for code in np.flatnonzero((values >= 180) & (values <= 360)):
             values[code] = float(Decimal(repr(float(values[code]))) - 360)
             said[code] = f"{said[code]}, 0 to 360" if said[code] else "0 to 360"
-        values[values == 180] = -180.0
     table.numbers[column] = values[cells.codes]
     if is_grade(column):
         table.below[column] = cells.where_code([reading.below for reading in readings])
@@ -331,17 +330,17 @@ def _join(table: CoreTable, collars: CoreTable) -> None:
             return
     ids = collars.text["core_id"]
     first: dict[str, int] = {}
+    at_fault = np.isin(collars.rows, [row for _, row, *_ in collars.refusals])
     for index in range(collars.rows.size):
-        if first.setdefault(ids[index], index) != index:
-            collars.refuse(
-                index, "core_id", f"stands in row {collars.rows[first[ids[index]]]} already: a core_id stands there twice. One row per core"
-            )
+        before = first.setdefault(ids[index], index)
+        if before != index:
+            collars.refuse(index, "core_id", f"stands in row {collars.rows[before]} already: a core_id stands there twice. One row per core")
+            at_fault[before] = True  # nobody can know which of the two is right
+    table.refusals += collars.refusals
     cores = table.text["core_id"]
     at = np.array([*(first.get(core, -1) for core in cores.distinct), -1], dtype=np.intp)[cores.codes]
     table.refuse_where("core_id", at < 0, f"has no row in {collars.name}; add the collar or correct the id")
-    at_fault = np.isin(collars.rows, [row for _, row, *_ in collars.refusals])
-    if at_fault.any():
-        table.refuse_where("core_id", (at >= 0) & at_fault[at], f"its collar in {collars.name} is refused; correct it there")
+    table.refuse_where("core_id", (at >= 0) & np.append(at_fault, False)[at], f"has a refused row in {collars.name}; correct it there")
     for column, cells in collars.text.items():
         if column in table.text:
             continue

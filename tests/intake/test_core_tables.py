@@ -148,6 +148,26 @@ def test_the_table_of_a_paper_is_read_as_it_is():
     assert "core_id as above" in frame["conversions"][1]
 
 
+def test_a_core_whose_collar_is_refused_is_left_out_and_no_collar_becomes_a_sample():
+    collars = csv_text(sound_rows()[::3], ["core_id", "longitude_deg", "latitude_deg"])
+    intervals = csv_text(sound_rows(), ["core_id", "from_m", "to_m", "dy_ppm", "gd_ppm"])
+    for bad, rows in (
+        (collars + "A,153.8,21.9\n", {(2, "b"), (3, "b"), (4, "b"), (4, "a")}),
+        (collars.replace("153.6", "east"), {(2, "b"), (3, "b"), (4, "b"), (2, "a")}),
+    ):
+        (table,) = read_core_tables(Given({"x_collars.csv": bad, "x_intervals.csv": intervals}), ["dy", "gd"], IntakeSettings())
+        names = {"a": "cores/x_collars.csv", "b": "cores/x_intervals.csv"}
+        assert {(row, file) for file, row, *_ in table.refusals} == {(row, names[half]) for row, half in rows}
+        frame = sample_frame([table], table.refusals)
+        assert list(frame["core_id"]) == ["B"] * 3
+
+
+def test_the_antimeridian_has_one_name():
+    frame = frame_of({"a.csv": sound_csv().replace("153.6", "180").replace("153.7", "-180.0")})
+    assert set(frame["longitude_deg"]) == {-180.0}
+    assert set(frame["conversions"]) == {"longitude_deg from 0 to 360", ""}
+
+
 @pytest.mark.parametrize("element", ["y", "la", "ce", "pr", "nd", "sm", "eu", "gd", "tb", "dy", "ho", "er", "tm", "yb", "lu", "sc"])
 def test_the_formula_of_the_traded_oxide_gives_its_factor(element):
     from pipeline.units import oxide_name
