@@ -104,6 +104,19 @@ class Case:
         shutil.rmtree(folder)
 
 
+class Given:
+    """Core files that are nowhere on a disk, by their names below ``cores``; for what reads tables alone."""
+
+    def __init__(self, files):
+        self.files = {f"cores/{name}": content if isinstance(content, bytes) else content.encode() for name, content in files.items()}
+
+    def paths(self, *suffixes):
+        return [(name, name) for name in sorted(self.files) if name.lower().endswith(suffixes)]
+
+    def content(self, name):
+        return self.files[name]
+
+
 def comparable(frame: pd.DataFrame) -> pd.DataFrame:
     """Samples without what tells where they stood."""
     return pd.DataFrame(frame.drop(columns=["geometry", *WHERE_IT_STOOD]))

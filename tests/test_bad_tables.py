@@ -9,7 +9,7 @@ import os
 import re
 
 import pytest
-from bad_input import Case, sound_csv, sound_rows
+from bad_input import Case, Given, sound_csv, sound_rows
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from planted import csv_text
@@ -417,22 +417,9 @@ def test_the_battery_is_as_large_as_it_claims():
 # ------------------------------------------------------------------ what nobody thought of
 
 
-class Given:
-    """Core files that are nowhere on a disk."""
-
-    def __init__(self, **files):
-        self.files = {f"cores/{name.replace('_', '.')}": content for name, content in files.items()}
-
-    def paths(self, *suffixes):
-        return [(name, name) for name in sorted(self.files) if name.endswith(suffixes)]
-
-    def content(self, name):
-        return self.files[name]
-
-
 def read(**files):
     """Tables of files, each value on its own."""
-    return read_core_tables(Given(**files), ["dy", "gd"], IntakeSettings())
+    return read_core_tables(Given({name.replace("_", "."): content for name, content in files.items()}), ["dy", "gd"], IntakeSettings())
 
 
 NASTY = [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from bad_input import sound_csv, sound_rows
+from bad_input import Given, sound_csv, sound_rows
 from planted import csv_text
 
 from pipeline.config import IntakeSettings
@@ -15,19 +15,6 @@ from pipeline.intake.refusals import SHOWN, FileRefused, Refusal, message
 from pipeline.intake.sample_frame import conversions_said, sample_frame
 from pipeline.scan import RAW_LISTS
 from pipeline.units import oxide_of_formula, oxide_per_element
-
-
-class Given:
-    """Core files that are nowhere on a disk."""
-
-    def __init__(self, files):
-        self.files = {f"cores/{name}": content if isinstance(content, bytes) else content.encode() for name, content in files.items()}
-
-    def paths(self, *suffixes):
-        return [(name, name) for name in sorted(self.files) if name.lower().endswith(suffixes)]
-
-    def content(self, name):
-        return self.files[name]
 
 
 def read(files, elements=("dy", "gd"), **intake):
