@@ -217,7 +217,7 @@ $(PAGES): $M/grade_%.html: $P/grade_%.tif $P/density.tif $P/seafloor.tif $P/samp
                            $L/bathymetry.json $L/published.json $(patsubst %,$S/%.json,maps assessment cutoffs) $L/program_map.json
 	$(call run,map)
 
-$M/index.html: $P/tonnage.csv $P/samples.parquet $P/seafloor.tif $P/composites.parquet $(VARIOGRAMS) $P/cross_validation.json $(GRADES) \
+$M/index.html: $P/tonnage.csv $P/samples.parquet $P/seafloor.tif $P/composites.parquet $P/validation.json $(GRADES) \
                $L/truth.json $L/published.json $(patsubst %,$S/%.json,maps assessment elements) $P/provenance.json $L/program_index.json
 	$(call run,index)
 

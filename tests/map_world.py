@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import geopandas as gpd
 import numpy as np
@@ -12,14 +13,10 @@ import rasterio
 from affine import Affine
 
 from pipeline.artefacts import (
-    ORDINARY,
     TONNAGE_COLUMNS,
     BathymetryFiles,
-    Comparison,
     Composites,
-    CrossValidation,
     Density,
-    Estimator,
     Grade,
     Marks,
     Page,
@@ -29,6 +26,7 @@ from pipeline.artefacts import (
     Seafloor,
     Tonnage,
     TruthFiles,
+    Validation,
 )
 from pipeline.config import AssessmentSettings, CutoffSettings, ElementSettings, GridSettings, MapSettings, RegionSettings
 from pipeline.files import sha256_of
@@ -42,6 +40,26 @@ GRID = GridSettings(cell_m=2000.0, layer_m=1.0, top_m=0.0, bottom_m=3.0)
 ISLAND = {"island_longitude_deg": 153.98667, "island_latitude_deg": 24.28306, "island_name": "Minamitorishima"}
 CUTOFFS = (0.0, 40.0, 80.0)
 CORES = (("A-1", 153.65, 21.9), ("B-2", 153.8, 22.05), ("C-3", 153.95, 22.15))
+
+CHECKS: dict[str, Any] = {
+    "simulation": {
+        "sources": {
+            "dy": {
+                "one_off": {
+                    "grade_field": {"share_of_variance": 0.6123, "low": 0.5, "high": 0.7},
+                    "mean_and_spread": {"share_of_variance": 0.3456, "low": 0.3, "high": 0.4},
+                    "density": {"share_of_variance": 0.7, "low": -0.1, "high": 0.9},
+                }
+            }
+        },
+        "production_volume": {"limit_half_width_share": 0.15, "year": {"smallest_half_width_share": 0.2345, "share_of_cells_passing": 0.0}},
+    },
+    "calibration": {
+        "state": "calibrated",
+        "runs": [{"layout": layout, "twins": 200, "elements": {"dy": {"total": {"90": {"held": held}}}}} for layout, held in ((4, 181), (25, 187))],
+    },
+}
+"""What the checks of a survey of three cores may have found."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +75,7 @@ class World:
     tonnage: Tonnage
     title: str = "Test region"
     island: bool = True
-    verdict: str = "kept"
+    checks: dict[str, Any] = field(default_factory=lambda: CHECKS)
 
     @property
     def grid(self) -> Grid:
@@ -91,8 +109,7 @@ class World:
             self.samples,
             self.seafloor,
             self.composites,
-            [],
-            _compared(self.grade.element, self.samples.marks, self.verdict),
+            Validation(self.checks),
             self._listed(TruthFiles),
             self._listed(PublishedFiles),
             Provenance({"numbers": [1, 2]}),
@@ -137,20 +154,6 @@ def world(
         title,
         island,
     )
-
-
-def _compared(element: str, marks: Marks, verdict: str) -> CrossValidation:
-    """Ordinary kriging beside a drift, with any verdict; nothing scored where that is the verdict."""
-    keys = ("rmse_g_m3", "mae_g_m3", "bias_g_m3", "crps_g_m3", "msdr", "skill")
-    names = () if verdict == "unscored" else ("ordinary", "drift", "nearest_neighbour", "declustered_mean")
-    scores = {
-        name: dict(zip(keys, (10 + step, 8 + step, -step, 6 + step, 1.1, 0.1 - step / 10), strict=True)) for step, name in enumerate(names, start=1)
-    }
-    gains = {"drift": {"mean_g_m3": -0.4567, "standard_error_g_m3": 0.58}} if names else {}
-    estimator = Estimator("drift", ("depth_m",)) if verdict in ("replaced", "named") else ORDINARY
-    part = Comparison(estimator, verdict, "a reason", 25, 227, 220, scores, {"cokriging": "one variable"}, gains, {})
-    settings = {"drift": ["depth_m"], "min_gain_standard_errors": 1.0}
-    return CrossValidation({element: part}, [["A-1"], ["B-2"]] if names else [], settings, marks)
 
 
 def _raw(raw: Path) -> Path:

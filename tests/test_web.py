@@ -244,36 +244,37 @@ def test_a_class_is_named_in_both_languages(tmp_path):
     assert "区分：予測" in html
 
 
-@pytest.mark.parametrize(
-    ("verdict", "english", "japanese"),
-    [
-        (
-            "kept",
-            "It gives way to one whose mean saving in CRPS over cores exceeds 1 × its standard error",
-            "通常型クリギングを用います。CRPS の平均改善量が",
-        ),
-        ("replaced", "Kriging with drift on water depth is used in place of", "替えて水深による外部ドリフト付きクリギングを用います"),
-        ("named", "Kriging with drift on water depth is used because the settings name it", "設定での指定により"),
-        ("unscored", "Nothing could be scored", "採点できませんでした"),
-    ],
-)
-def test_start_page_tells_which_estimator_is_used_and_why(tmp_path, verdict, english, japanese):
-    html = replace(world(tmp_path), verdict=verdict).index_page().html
-    assert english in html
-    assert japanese in html
-    if verdict in ("kept", "replaced"):
-        assert "kriging with drift on water depth −0.46 ± 0.58 g/m³" in html
-    assert ('id="estimators-dy"' in html) is (verdict != "unscored")
-
-
-def test_scores_are_sorted_by_crps_and_the_used_row_is_marked(tmp_path):
+def test_start_page_says_how_sure_and_why_from_the_checks(tmp_path):
     html = world(tmp_path).index_page().html
-    rows = re.findall(r"<tr[^>]*>.*?</tr>", html[html.index('id="estimators-dy"') :], re.DOTALL)[1:5]
-    names = ["Ordinary kriging", "Kriging with drift", "Nearest neighbour", "Declustered mean"]
-    assert all(name in row for name, row in zip(names, rows, strict=True))
-    assert ["used" in row for row in rows] == [True, False, False, False]
-    assert "<td>11.0</td><td>9.00</td><td>−1.0</td><td>7.00</td><td>1.10</td><td>0.0 %</td>" in rows[0]
-    assert "−10.0 %" in rows[1]
+    reasons = html[html.index('id="sure"') : html.index("report.html")]
+    assert "the 90 % interval reaches from 20 % below to 22 % above the mean" in reasons
+    # A share whose interval holds nothing is no reason, however large.
+    assert "comes from what lies between the cores (about 61 %) and the mean and spread of each layer, known from few cores (about 35 %)" in reasons
+    assert "known within 23 % at the best cell, and 15 % is asked" in reasons
+    # Three cores: the deposits with four are nearest.
+    assert "tried on 200 made-up deposits with 4 cores each: its 90 % interval held the true total 181 times (90 %)" in reasons
+    assert "コア4本ずつの架空の鉱床200個" in reasons
+
+
+def test_start_page_claims_no_more_than_the_checks(tmp_path):
+    nothing = {"simulation": {"sources": {}}, "calibration": {"state": "not calibrated"}}
+    html = replace(world(tmp_path), checks=nothing).index_page().html
+    reasons = html[html.index('id="sure"') : html.index("report.html")]
+    assert "was not tried" in reasons
+    assert "most of the variance" not in reasons
+    assert "inferred" not in reasons
+    passing = {"limit_half_width_share": 0.15, "year": {"smallest_half_width_share": 0.1, "share_of_cells_passing": 0.3}}
+    some = {"simulation": {"sources": {}, "production_volume": passing}, "calibration": {"state": "not calibrated"}}
+    assert "No block is better known" not in replace(world(tmp_path), checks=some).index_page().html
+
+
+def test_the_bar_of_a_card_begins_at_nothing(tmp_path):
+    here = world(tmp_path)
+    rows = here.tonnage.frame.query("region == 'supported' and cutoff_ppm == 0").set_index("statistic")["metal_t"]
+    bar = here.index_page().html.partition('class="bar"')[2].partition("</svg>")[0]
+    assert 'class="axis"' in bar
+    left, width = (float(found) for found in re.search(r'<rect x="([\d.]+)" width="([\d.]+)"[^>]*class="narrow"', bar).groups())
+    assert left / (left + width) == pytest.approx(rows["p10"] / rows["p90"], abs=1e-3)
 
 
 @pytest.mark.parametrize(("estimator", "said"), [("ordinary", "kriging_ordinary"), ("drift", "kriging_drift"), ("cokriging", "kriging_cokriging")])

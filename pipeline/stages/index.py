@@ -7,23 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.artefacts import (
-    CLASSES,
-    DENSITY,
-    Comparison,
-    Composites,
-    CrossValidation,
-    Estimator,
-    Grade,
-    Page,
-    Provenance,
-    PublishedFiles,
-    Samples,
-    Seafloor,
-    Tonnage,
-    TruthFiles,
-    Variogram,
-)
+from pipeline.artefacts import CLASSES, Composites, Grade, Page, Provenance, PublishedFiles, Samples, Seafloor, Tonnage, TruthFiles, Validation
 from pipeline.config import AssessmentSettings, ElementSettings, MapSettings
 from pipeline.units import KM2_PER_M2, oxide_name
 from pipeline.web.texts import INDEX, Text, element_name, left_out, not_measured, subscripted, symbol_of
@@ -35,8 +19,8 @@ _FIGURES = ("area_km2", "dry_mud_t", "grade_ppm", "metal_t", "oxide_t")
 _BELOW = {"p05": 0.05, "p10": 0.10, "p50": 0.50, "p90": 0.90, "p95": 0.95}
 _STATISTICS = ("mean", *_BELOW)
 _PUBLISHED = ("takaya_2018_area", "takaya_2018_rey_mean", "takaya_2018_reo_total", "takaya_2018_best_square_reo", "takaya_2018_sites")
-_SCORES = ("rmse_g_m3", "mae_g_m3", "bias_g_m3", "crps_g_m3", "msdr", "skill")
 _MOST_FILES = 20  # named on the page; more are counted
+_BAR_SHARE = 1.05  # length of a bar of tonnes, of its highest figure
 _SAME_AREA = 0.005  # larger differences between the areas of truth and estimate are told
 
 
@@ -46,8 +30,7 @@ def run(
     samples: Samples,
     seafloor: Seafloor,
     composites: Composites,
-    variograms: list[Variogram],
-    cross_validation: CrossValidation,
+    validation: Validation,
     truth: TruthFiles,
     published: PublishedFiles,
     provenance: Provenance,
@@ -92,9 +75,7 @@ def run(
         "named": ("supported", "all", *list(CLASSES.values())[1:]),
         "coarse": rounded(seafloor.source_resolution_m / 1000, 2) if coarse else "",
         "truth": checks,
-        "folds": f"{len(cross_validation.folds)}" if cross_validation.folds else "",
-        "estimators": [_estimators(element, cross_validation) for element in elements.assessed],
-        "models": [_model(variogram) for variogram in sorted(variograms, key=lambda v: (v.subject == DENSITY, v.subject))],
+        "reasons": _reasons(validation, totals, elements, samples),
         **_published(published),
         "numbers": f"{len(provenance.content.get('numbers', [])):,}",
         "core_files": core_files[:_MOST_FILES],
@@ -157,15 +138,25 @@ def _card(grade: Grade, totals: Totals, maps: MapSettings) -> dict[str, Any]:
         "size": (columns, rows),
         "metal": "",
         "low": "",
+        "bar": {},
     }
     regions = _regions(totals, element)
     if regions:
         mean, low, high = (totals[element, regions[0], statistic] for statistic in ("mean", "p05", "p95"))
         card |= _headline(regions[0], mean) | {"low": rounded(low["metal_t"], 3), "high": rounded(high["metal_t"], 3)}
+        card["bar"] = _bar({statistic: totals[element, regions[0], statistic]["metal_t"] for statistic in _STATISTICS})
     else:
         kriged = {region: totals[element, region, "kriged"] for region in ("supported", "all") if (element, region, "kriged") in totals}
         card |= next((_headline(region, row) for region, row in kriged.items() if row["area_km2"] > 0), {})
     return card
+
+
+def _bar(metal_t: Row) -> dict[str, Any]:
+    """Places of the statistics along a bar that begins at nothing, in percent of its length, and what stands below it."""
+    longest = _BAR_SHARE * max(metal_t["p95"], metal_t["mean"])
+    places = {statistic: round(100 * value / longest, 2) for statistic, value in metal_t.items()}
+    shown = {statistic: rounded(metal_t[statistic], 3) for statistic in ("p10", "p50", "p90")}
+    return {"places": places, "shown": shown} if longest > 0 else {}
 
 
 def _headline(region: str, row: Row) -> dict[str, Any]:
@@ -203,7 +194,15 @@ def _tables(totals: Totals, elements: ElementSettings) -> list[dict[str, Any]]:
                 )
             oxide = subscripted(oxide_name(element) or "")
             tables.append(
-                {"id": f"{element}-{number}", "element": element, "name": element_name(element), "region": region, "oxide": oxide, "rows": rows}
+                {
+                    "id": f"{element}-{number}",
+                    "first": number == 0,
+                    "element": element,
+                    "name": element_name(element),
+                    "region": region,
+                    "oxide": oxide,
+                    "rows": rows,
+                }
             )
     return tables
 
@@ -258,90 +257,55 @@ def _line(check: dict[str, Any]) -> str:
     )
 
 
-def _estimators(element: str, cross_validation: CrossValidation) -> dict[str, Any]:
-    """Scores of one element, and the sentence that says which estimator drives its grades and why."""
-    part = cross_validation.comparisons[element]
-    drift = Estimator("drift", tuple(cross_validation.settings["drift"]))
-    order = sorted(part.scores, key=lambda name: (part.scores[name]["crps_g_m3"] is None, part.scores[name]["crps_g_m3"]))
-    rows = [
-        {
-            "name": _estimator_name(name, drift),
-            "chosen": name == part.estimator.name,
-            "shown": {key: _shown_score(key, value) for key, value in part.scores[name].items()},
-        }
-        for name in order
-    ]
-    verdict = "alone" if part.verdict == "kept" and not part.gains else part.verdict
-    return {
-        "element": element,
-        "name": element_name(element),
-        "scored": f"{part.scored:,}",
-        "composites": f"{part.composites:,}",
-        "cores": f"{part.cores:,}",
-        "scores": _SCORES,
-        "rows": rows,
-        "verdict": f"verdict_{verdict}",
-        "figures": {
-            "name": _estimator_name(part.estimator.name, drift),
-            "needed": f"{cross_validation.settings['min_gain_standard_errors']:g}",
-            "gains": _gains(part, drift),
-        },
-    }
+# --- how sure, and why -----------------------------------------------------------------------------------------------------------------------------
 
 
-def _estimator_name(name: str, drift: Estimator) -> Text:
-    """Name of an estimator in both languages."""
-    fields = {"en": " and ".join(INDEX[band]["en"] for band in drift.drift), "ja": "・".join(INDEX[band]["ja"] for band in drift.drift)}
-    return {language: text.replace("{fields}", fields[language]) for language, text in INDEX[name].items()}
+def _reasons(validation: Validation, totals: Totals, elements: ElementSettings, samples: Samples) -> list[tuple[str, dict[str, str | Text]]]:
+    """Sentences, each a key of the words and what is filled in; only what the checks really found."""
+    said: list[tuple[str, dict[str, str | Text]]] = []
+    found = validation.content["simulation"]
+    for element in elements.assessed:
+        regions = _regions(totals, element)
+        if not regions:
+            continue
+        mean, low, high = (totals[element, regions[0], statistic]["metal_t"] for statistic in ("mean", "p05", "p95"))
+        if mean > 0:
+            spread = {"below": f"{100 * (1 - low / mean):.0f}", "above": f"{100 * (high / mean - 1):.0f}"}
+            said.append(("reason_spread", {"name": element_name(element), **spread}))
+    first = next((element for element in elements.assessed if element in found.get("sources", {})), None)
+    if first is not None:
+        said += _main_source(element_name(first), found["sources"][first]["one_off"])
+    said += _class_reason(found.get("production_volume"))
+    return said + _calibrated(validation.content["calibration"], samples)
 
 
-def _gains(part: Comparison, drift: Estimator) -> Text:
-    """Gain of every challenger with its standard error."""
-    figures = {name: f"{_signed(gain['mean_g_m3'])} ± {rounded(gain['standard_error_g_m3'], 2)} g/m³" for name, gain in part.gains.items()}
-    names = {name: _estimator_name(name, drift) for name in figures}
-    english = [f"{names[name]['en'][0].lower()}{names[name]['en'][1:]} {gain}" for name, gain in figures.items()]
-    return {"en": ", ".join(english), "ja": "、".join(f"{names[name]['ja']} {gain}" for name, gain in figures.items())}
+def _main_source(name: Text, shares: dict[str, dict[str, float]]) -> list[tuple[str, dict[str, str | Text]]]:
+    """The two sources that would save most of the variance, if their shares are distinguishable from none."""
+    sure = [source for source, share in shares.items() if share["low"] > 0]
+    sure.sort(key=lambda source: -shares[source]["share_of_variance"])
+    if len(sure) < 2:
+        return []
+    figures = {f"share_{place}": f"{100 * shares[source]['share_of_variance']:.0f}" for place, source in zip("ab", sure, strict=False)}
+    words = {f"source_{place}": INDEX[f"source_{source}"] for place, source in zip("ab", sure, strict=False)}
+    return [("reason_sources", {"name": name, **figures, **words})]
 
 
-def _shown_score(key: str, value: float | None) -> str:
-    if value is None:
-        return ""
-    if key == "skill":
-        return f"{round(100 * value, 1) + 0.0:.1f} %".replace("-", "−")
-    return _signed(value) if key == "bias_g_m3" else rounded(value, 3)
+def _class_reason(volume: dict[str, Any] | None) -> list[tuple[str, dict[str, str | Text]]]:
+    """Why nothing is better known than inferred, where that is so."""
+    smallest = volume["year"]["smallest_half_width_share"] if volume else None
+    if volume is None or smallest is None or volume["year"]["share_of_cells_passing"] > 0:
+        return []
+    return [("reason_inferred", {"best": f"{100 * smallest:.0f}", "limit": f"{100 * volume['limit_half_width_share']:.0f}"})]
 
 
-def _signed(value: float) -> str:
-    """Two digits with a sign; a minus of its own width."""
-    return ("+" if value >= 0 else "−") + rounded(abs(value), 2)
-
-
-def _model(variogram: Variogram) -> dict[str, Any]:
-    """One fitted model: shares of the sill, ranges, pairs."""
-    density = {"en": INDEX["density"]["en"], "ja": INDEX["density"]["ja"]}
-    accumulation = {"en": "{name} × density", "ja": "{name}×密度"}
-    named = element_name(variogram.subject)
-    name = density if variogram.subject == DENSITY else {language: text.replace("{name}", named[language]) for language, text in accumulation.items()}
-    if variogram.model is None or variogram.model.sill == 0:
-        return {"name": name, "nugget": "", "constant": variogram.model is not None}
-    sill = variogram.model.sill
-    pairs = {
-        direction: sum(int(lag["pairs"]) for lag in variogram.experimental if lag["direction"] == direction)
-        for direction in ("horizontal", "vertical")
-    }
-    return {
-        "name": name,
-        "nugget": f"{100 * variogram.model.nugget / sill:.0f} %",
-        "structures": [
-            {
-                "share": f"{100 * part.sill / sill:.0f} %",
-                "across": f"{rounded(part.horizontal_range_m / 1000, 3)} km" if np.isfinite(part.horizontal_range_m) else "",
-                "down": f"{rounded(part.vertical_range_m, 3)} m" if np.isfinite(part.vertical_range_m) else "",
-            }
-            for part in variogram.model.structures
-        ],
-        "pairs": f"{pairs['horizontal']:,} / {pairs['vertical']:,}",
-    }
+def _calibrated(calibration: dict[str, Any], samples: Samples) -> list[tuple[str, dict[str, str | Text]]]:
+    """How often such intervals held the truth of deposits with about as many cores."""
+    if calibration["state"] != "calibrated":
+        return [("reason_not_calibrated", {})]
+    cores = samples.frame["core_id"].nunique()
+    run = min(calibration["runs"], key=lambda run: abs(np.log(run["layout"] / cores)))
+    held, twins = next(iter(run["elements"].values()))["total"]["90"]["held"], run["twins"]
+    return [("reason_calibrated", {"twins": f"{twins:,}", "cores": f"{run['layout']}", "held": f"{held:,}", "share": f"{100 * held / twins:.0f}"})]
 
 
 def _published(published: PublishedFiles) -> dict[str, Any]:

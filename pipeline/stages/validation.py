@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     Integers = NDArray[np.int64]
     Content = dict[str, Any]
 
-_COPIED = ("checks", "accuracy", "sources", "closed_form", "tail", "parameters", "not_simulated")
+_COPIED = ("realisations", "checks", "accuracy", "sources", "closed_form", "tail", "parameters", "not_simulated", "production_volume")
 _SLICES = 8  # of a swath profile along easting and northing
 _TOP_CUT = 0.99
 _FIGURES = ("area_km2", "dry_mud_t", "metal_t")

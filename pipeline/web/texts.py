@@ -263,7 +263,7 @@ INDEX: Final[dict[str, Text]] = {
         "en": "sum of kriged blocks; no interval is given, because this element was not simulated (provenance.json says why)",
         "ja": "クリギングによるブロック推定値の合計。シミュレーションの対象外のため区間は示しません（理由は provenance.json）",
     },
-    "ninety_short": {"en": "90 % interval {low}–{high} t", "ja": "90 %区間 {low}～{high} t"},
+    "ninety_short": {"en": "90 % interval {low}–{high} t", "ja": "90 %区間 {low}～{high} t"},
     "open": {"en": "Open the {symbol} map", "ja": "{symbol} の地図を開く"},
     "picture": {"en": "{name}: mean grade {low} to {high} ppm, map picture", "ja": "{name}：平均品位 {low}～{high} ppm の地図"},
     "of_which": {"en": "in {area} km² supported by cores", "ja": "コアで裏付けられた {area} km² の範囲"},
@@ -294,19 +294,46 @@ INDEX: Final[dict[str, Text]] = {
     },
     "sure": {"en": "How sure is this, and why?", "ja": "どれほど確かか"},
     "sure_1": {
-        "en": "The figures come from simulation: many deposits that all agree with the cores. Each one is summed first, then percentiles are taken.",
+        "en": "The figures come from simulation: many deposits that all agree with the cores, each summed first, and percentiles taken then.",
         "ja": "数値はシミュレーションによります。コアの値を満たす多数の鉱床を作り、それぞれの総量を求めてから百分位数をとっています。",
     },
-    "sure_2": {
-        "en": "They differ in what the cores leave open: the mud between them and below them, density, errors of assay, mean and spread of each "
-        "layer, and the spatial model itself (unless the settings switch one of these off).",
-        "ja": "鉱床ごとに異なるのは、コアでは決まらないものです。コア間とコア下方の泥、密度、分析誤差、"
-        "各層の平均とばらつき、空間モデルそのもの（設定で除くこともできます）。",
+    "reason_spread": {
+        "en": "{name}: the 90 % interval reaches from {below} % below to {above} % above the mean.",
+        "ja": "{name}：90 %区間は平均の {below} %下から {above} %上までです。",
     },
-    "sure_3": {
-        "en": "How often such intervals hold the truth of deposits drawn by a computer stands in validation.json, with every other check.",
-        "ja": "計算機で作った鉱床の真値をこの区間が含んだ割合は、他の検証とともに validation.json にあります。",
+    "reason_sources": {
+        "en": "{name}: most of the variance of the total comes from {source_a} (about {share_a} %) and {source_b} (about {share_b} %).",
+        "ja": "{name}：総量の分散の主な原因は、{source_a}（約{share_a} %）と{source_b}（約{share_b} %）です。",
     },
+    "source_grade_field": {"en": "what lies between the cores", "ja": "コア間の品位分布"},
+    "source_mean_and_spread": {"en": "the mean and spread of each layer, known from few cores", "ja": "少数のコアから求めた各層の平均とばらつき"},
+    "source_unsampled_layers": {"en": "layers that some cores do not reach", "ja": "一部のコアが届かない層"},
+    "source_assay_error": {"en": "errors of assay and sampling", "ja": "分析・採取の誤差"},
+    "source_density": {"en": "dry bulk density", "ja": "乾燥かさ密度"},
+    "source_variogram": {"en": "the spatial model", "ja": "空間モデル"},
+    "reason_inferred": {
+        "en": "No block is better known than class “inferred”: the metal of a year's production is known within {best} % at the best cell, "
+        "and {limit} % is asked. More cores, closer together, would change that.",
+        "ja": "「予測（inferred）」より上の区分はありません。1年分の生産量に当たる金属量の確かさは最良のセルで±{best} %で、±{limit} %が必要です。"
+        "上げるには、より密なコアが必要です。",
+    },
+    "reason_calibrated": {
+        "en": "The method was tried on {twins} made-up deposits with {cores} cores each: its 90 % interval held the true total "
+        "{held} times ({share} %).",
+        "ja": "この方法を、コア{cores}本ずつの架空の鉱床{twins}個で試したところ、90 %区間が真の総量を含んだのは{held}回（{share} %）でした。",
+    },
+    "reason_not_calibrated": {
+        "en": "How often such intervals hold the truth was not tried.",
+        "ja": "この区間が真値を含む割合は確かめていません。",
+    },
+    "all_figures": {"en": "All regions", "ja": "すべての対象域"},
+    "report": {"en": "Read the full report", "ja": "詳細報告書を読む"},
+    "report_more": {
+        "en": "Data and their quality, spatial models, every estimator tried, checks, variance by source, classes and why, comparison with the "
+        "published estimate, limits, and a Table 1 checklist.",
+        "ja": "データとその品質、空間モデル、試した推定法、検証、分散の内訳、区分とその理由、公表値との比較、限界、Table 1 チェックリスト。",
+    },
+    "low_high": {"en": "low (P90) {low} · high (P10) {high} t", "ja": "低位 (P90) {low} t・高位 (P10) {high} t"},
     "coarse": {
         "en": "The bathymetry (about {resolution} km) is coarser than a {cell} m cell: good for depth and the regional map, too coarse for slope.",
         "ja": "水深データ（約{resolution} km間隔）は{cell} mのセルより粗く、水深と広域図には使えますが、傾斜には不十分です。",
@@ -327,67 +354,6 @@ INDEX: Final[dict[str, Text]] = {
         "en": "Truth and estimate cover different areas ({truth} and {estimate} km²): compare with care.",
         "ja": "真値と推定値の面積が異なります（{truth} と {estimate} km²）。比較には注意が必要です。",
     },
-    "estimators": {"en": "Which estimator, and why?", "ja": "推定法の選択"},
-    "estimators_lead": {
-        "en": "Each estimator predicted cores that it had not seen: {folds} groups of cores that lie together were set aside in turn. "
-        "What is scored is grade × density. Errors and CRPS (which also judges the stated spread) are better when lower, MSDR near 1; "
-        "skill is the share of the declustered mean's CRPS that is saved.",
-        "ja": "近くにまとまったコアを{folds}組に分け、1組ずつ除いて残りから予測した成績です。対象は品位×密度です。"
-        "誤差と CRPS（不確かさの幅も評価する指標）は小さいほど、MSDR は1に近いほど良く、スキルはデクラスタ平均に対する CRPS の改善割合です。",
-    },
-    "estimators_honest": {
-        "en": "A skill near 0 % means that cores so far apart say little about each other. The spatial model was fitted to all cores and kept, "
-        "which flatters kriging a little.",
-        "ja": "スキルが 0 % に近ければ、この間隔のコアは互いをほとんど予測できません。"
-        "空間モデルは全コアで求めて固定したため、クリギングの成績はやや甘めです。",
-    },
-    "estimators_scored": {
-        "en": "{scored} of {composites} layer values, {cores} cores",
-        "ja": "層別値 {composites} 個中 {scored} 個、コア {cores} 本",
-    },
-    "estimator": {"en": "Estimator", "ja": "推定法"},
-    "rmse_g_m3": {"en": "RMSE, g/m³", "ja": "RMSE (g/m³)"},
-    "mae_g_m3": {"en": "MAE, g/m³", "ja": "MAE (g/m³)"},
-    "bias_g_m3": {"en": "Bias, g/m³", "ja": "偏り (g/m³)"},
-    "crps_g_m3": {"en": "CRPS, g/m³", "ja": "CRPS (g/m³)"},
-    "msdr": {"en": "MSDR", "ja": "MSDR"},
-    "skill": {"en": "Skill", "ja": "スキル"},
-    "nearest_neighbour": {"en": "Nearest neighbour", "ja": "最近隣法"},
-    "polygonal": {"en": "Polygons of influence", "ja": "多角形法"},
-    "inverse_distance": {"en": "Inverse distance", "ja": "逆距離加重法"},
-    "declustered_mean": {"en": "Declustered mean", "ja": "デクラスタ平均"},
-    "ordinary": {"en": "Ordinary kriging", "ja": "通常型クリギング"},
-    "drift": {"en": "Kriging with drift on {fields}", "ja": "{fields}による外部ドリフト付きクリギング"},
-    "cokriging": {"en": "Cokriging", "ja": "コクリギング"},
-    "depth_m": {"en": "water depth", "ja": "水深"},
-    "slope_deg": {"en": "slope", "ja": "傾斜"},
-    "chosen": {"en": "used", "ja": "採用"},
-    "verdict_kept": {
-        "en": "Ordinary kriging is used. It gives way to one whose mean saving in CRPS over cores exceeds {needed} × its standard error ({gains}).",
-        "ja": "通常型クリギングを用います。CRPS の平均改善量がコア間の標準誤差の{needed}倍を超える方法があれば、それに替えます（{gains}）。",
-    },
-    "verdict_alone": {
-        "en": "Ordinary kriging is used: no other one that may drive the grades could be scored.",
-        "ja": "通常型クリギングを用います。品位の推定に使える他の方法は採点できませんでした。",
-    },
-    "verdict_replaced": {
-        "en": "{name} is used in place of ordinary kriging: its mean saving in CRPS over cores exceeds {needed} × its standard error ({gains}).",
-        "ja": "通常型クリギングに替えて{name}を用います。CRPS の平均改善量がコア間の標準誤差の{needed}倍を超えたためです（{gains}）。",
-    },
-    "verdict_named": {"en": "{name} is used because the settings name it.", "ja": "{name}は設定での指定により用いています。"},
-    "verdict_unscored": {
-        "en": "Ordinary kriging is used. Nothing could be scored: too few cores, or values that do not vary. cross_validation.json says which.",
-        "ja": "通常型クリギングを用います。コアが少ないか値に変化がないため採点できませんでした（理由は cross_validation.json にあります）。",
-    },
-    "variograms": {"en": "Spatial model", "ja": "空間モデル"},
-    "variable": {"en": "Variable", "ja": "変数"},
-    "density": {"en": "Dry bulk density", "ja": "乾燥かさ密度"},
-    "prior": {"en": "constant, from the settings", "ja": "設定の一定値"},
-    "constant": {"en": "constant in all samples", "ja": "全試料で一定"},
-    "nugget": {"en": "Nugget share", "ja": "ナゲット比"},
-    "structures": {"en": "Structures: share, range across / down", "ja": "構造：寄与、水平／鉛直レンジ"},
-    "pairs": {"en": "Pairs across / down", "ja": "ペア数：水平／鉛直"},
-    "unlimited": {"en": "constant", "ja": "一定"},
     "published": {"en": "For comparison: not the same quantity", "ja": "参考：異なる量の公表値"},
     "published_lead": {
         "en": "Published for total rare earths and yttrium (ΣREY), not for the elements above. No uncertainty was given.",
