@@ -38,7 +38,7 @@ JOBS = $(if $(filter -j% --jobs%,$(MAKEFLAGS)),,-j2)
 # A note for each variable that is ignored.
 note_foreign = $(foreach name,$(FOREIGN),$(if $(filter environment%,$(origin $(name))),echo $(call quote,note: $(name)=$(value $(name)) is ignored: the program uses the data of its own libraries) >&2;))
 
-.PHONY: help all test lint format clean distclean bench bench-build bench-engines calibrate reference-survey new-core test-peers set-up set-up-peers \
+.PHONY: help all test lint format clean distclean bench bench-build bench-pages bench-engines calibrate reference-survey new-core test-peers set-up set-up-peers \
         faults fuzz doctor
 .DEFAULT_GOAL := help
 
@@ -85,11 +85,14 @@ clean: ## remove products and caches, keep .venv and all data
 distclean: clean ## also remove .venv
 	@rm -rf .venv .venv-peers
 
-bench: ## time and memory of a build, and of the engine beside other programs
-	+@$(MAKE) -j1 bench-build bench-engines
+bench: ## time and memory of a build, size and speed of its pages, and the engine beside other programs
+	+@$(MAKE) -j1 bench-build bench-pages bench-engines
 
 bench-build: set-up ## time and memory of a build from nothing
 	@$(PY) tests/bench.py
+
+bench-pages: all ## size of the pages, time to show and to redraw them
+	@$(PY) tests/bench_pages.py $(call quote,$(MAPS))
 
 bench-engines: set-up-peers ## the engine beside others, to docs/benchmarks.md (TASKS='c f': some; QUICK=1: tiny)
 	@$(PEERS) tests/bench_engines.py $(if $(QUICK),--quick) $(TASKS)
