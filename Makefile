@@ -53,7 +53,7 @@ all: set-up ## raw cores and bathymetry to grades, tonnages and maps (open maps/
 
 test: set-up ## every test, also in a browser (BROWSER=skip: install none)
 	@$(PY) tests/browser.py
-	@$(PY) -m pytest $(PYTEST_ARGS)
+	@$(PY) -m pytest -n auto --maxprocesses 4 --dist loadfile $(PYTEST_ARGS)
 	@$(PY) tests/browser.py --remind
 
 faults: set-up ## kill, starve and crowd a tiny build, and show that no file is ever torn (FAULTS_ARGS='--kills 10 --seed 1')
@@ -150,12 +150,14 @@ include $S/elements.mk
 GRADES := $(ELEMENTS:%=$P/grade_%.tif)
 VARIOGRAMS := $(patsubst %,$P/variogram_%.json,$(ELEMENTS) density)
 PAGES := $(ELEMENTS:%=$M/grade_%.html)
-SETTINGS := $(patsubst %,$S/%.json,assessment region grid elements density cutoffs simulation intake composites variogram cross_validation grade tonnage classes maps)
-SIMULATED := $P/totals.parquet $P/classes.tif $P/simulation.json $(foreach kind,percentiles probability,$(ELEMENTS:%=$P/$(kind)_%.tif)) \
+SETTINGS := $(patsubst %,$S/%.json,assessment region grid elements density cutoffs simulation intake composites variogram cross_validation grade tonnage classes next_cores recoverable maps)
+SIMULATED := $P/totals.parquet $P/classes.tif $P/simulation.json $P/squares.nc $(foreach kind,percentiles probability,$(ELEMENTS:%=$P/$(kind)_%.tif)) \
              $(if $(KEEP),$P/realisations.zarr)
+NEXT_CORES := $P/next_cores.json $(ELEMENTS:%=$P/next_cores_%.tif)
+TABLE1 := $P/table1.json $P/table1.schema.json
 PRODUCTS := $P/samples.parquet $P/rejected.csv $P/seafloor.tif $P/composites.parquet $(VARIOGRAMS) \
-            $P/coregionalisation.json $P/cross_validation.json $P/density.tif $(GRADES) $(SIMULATED) $P/tonnage.csv $P/block_model.nc $P/validation.json \
-            $P/provenance.json \
+            $P/coregionalisation.json $P/cross_validation.json $P/density.tif $(GRADES) $(SIMULATED) $(NEXT_CORES) $P/tonnage.csv $P/block_model.nc $P/validation.json \
+            $P/provenance.json $(TABLE1) \
             $(PAGES) $M/index.html
 
 # $(call run,STAGE) hands a stage all prerequisites but the list of its own program; the stage knows each by its name.
@@ -203,6 +205,11 @@ $P/tonnage.csv: $P/composites.parquet $(VARIOGRAMS) $P/coregionalisation.json $P
                 $P/seafloor.tif $(patsubst %,$S/%.json,cutoffs density grade tonnage) $L/program_tonnage.json
 	$(call run,tonnage)
 
+# next_cores.json stands for the group.
+$(NEXT_CORES) &: $P/composites.parquet $(VARIOGRAMS) $P/coregionalisation.json $P/cross_validation.json $P/seafloor.tif \
+                 $(patsubst %,$S/%.json,next_cores grade simulation) $L/program_next_cores.json
+	$(call run,next_cores,$P/next_cores.json)
+
 $P/block_model.nc: $P/seafloor.tif $P/density.tif $(GRADES) $P/totals.parquet $L/program_block_model.json
 	$(call run,block_model)
 
@@ -216,8 +223,15 @@ $P/provenance.json: $P/tonnage.csv $P/totals.parquet $P/cross_validation.json $P
                     $(filter-out $S/maps.json,$(SETTINGS)) $L/program_provenance.json
 	$(call run,provenance)
 
-$(PAGES): $M/grade_%.html: $P/grade_%.tif $P/density.tif $P/seafloor.tif $P/samples.parquet $P/composites.parquet $P/tonnage.csv \
-                           $L/bathymetry.json $L/published.json $(patsubst %,$S/%.json,maps assessment cutoffs) $L/program_map.json
+# The checklist is told from what the others found; the schema beside it is made from the same models.
+$(TABLE1) &: $P/samples.parquet $P/composites.parquet $P/seafloor.tif $(VARIOGRAMS) $P/coregionalisation.json $P/cross_validation.json $P/validation.json \
+             $P/tonnage.csv $P/provenance.json $P/next_cores.json $L/published.json $L/program_table1.json
+	$(call run,table1,$P/table1.json)
+
+# A map carries a second element too, and needs the grades of both; next_cores.json and squares.nc stand beside what they come from.
+$(PAGES): $(GRADES) $P/totals.parquet $P/squares.nc $P/next_cores.json $P/density.tif $P/seafloor.tif $P/samples.parquet $P/composites.parquet \
+          $P/tonnage.csv $(patsubst %,$L/%.json,bathymetry domains published) \
+          $(patsubst %,$S/%.json,maps assessment region elements cutoffs recoverable) $L/program_map.json
 	$(call run,map)
 
 $M/index.html: $P/tonnage.csv $P/samples.parquet $P/seafloor.tif $P/composites.parquet $P/validation.json $(GRADES) \

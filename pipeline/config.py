@@ -163,6 +163,8 @@ class SimulationSettings(Section):
         0.1, gt=0, le=1, description="Mean of the exponential prior of the nugget's share of the variance, errors of assay and sampling apart"
     )
     shape_cores: float = Field(25.0, ge=0, le=10_000, description="Cores at which the shape of a layer's distribution weighs as much as that of all")
+    squares_side_m: float = Field(4000.0, gt=0, description="Side of the squares whose tonnes are kept by realisation, metres; whole cells")
+    squares_realisations: int = Field(100, ge=1, le=5000, description="Number of realisations of which they are kept, the first ones")
 
 
 class IntakeSettings(Section):
@@ -266,12 +268,34 @@ class ClassSettings(Section):
     confidence: float = Field(0.90, gt=0, lt=1, description="Confidence of the interval whose half-width that is")
 
 
+class NextCoreSettings(Section):
+    """Where the next cores would tell most of the total."""
+
+    section = "next_cores"
+    count: int = Field(5, ge=1, le=100, description="Number of next cores chosen together")
+    min_distance_spacings: float = Field(
+        0.5, ge=0, le=10, description="They keep this distance from the cores there are and from each other, in median station spacings"
+    )
+    penetration_share: float = Field(1.0, gt=0, le=1, description="Share of the assessed interval, from its top, that a new core is taken to reach")
+
+
+class RecoverableSettings(Section):
+    """Where a machine could not work: masked on the maps; no tonnage leaves these places out."""
+
+    section = "recoverable"
+    max_slope_deg: float = Field(7.0, gt=0, le=90, description="Steepest slope that can be mined, degrees")
+    max_water_depth_m: float = Field(6000.0, gt=0, le=12000, description="Deepest water that can be lifted from, metres")
+
+
 class MapSettings(Section):
     """How the maps look; changes nothing else."""
 
     section = "maps"
     colour_map: Literal["batlow", "batlowW", "lipari", "hawaii", "davos", "viridis", "cividis"] = Field("batlow", description="Colours of grade")
     opacity: float = Field(0.75, ge=0, le=1, description="Opacity of the grade layer at opening")
+    uncertain_share: float = Field(
+        0.8, gt=0, le=100, description="Cells whose range from low (P90) to high (P10) is wider than this share of the median are hatched"
+    )
     island_longitude_deg: float | None = Field(None, ge=-180, le=360, description="Island whose exclusive economic zone is drawn, degrees east")
     island_latitude_deg: float | None = Field(None, ge=-90, le=90, description="Island whose exclusive economic zone is drawn, degrees north")
     island_name: str = Field("", description="Name of that island")
@@ -293,6 +317,8 @@ _SECTIONS: tuple[type[Section], ...] = (
     GradeSettings,
     TonnageSettings,
     ClassSettings,
+    NextCoreSettings,
+    RecoverableSettings,
     MapSettings,
 )
 SECTIONS: dict[str, type[Section]] = {model.section: model for model in _SECTIONS}
@@ -316,6 +342,8 @@ class Settings(BaseModel):
     grade: GradeSettings = GradeSettings()
     tonnage: TonnageSettings = TonnageSettings()
     classes: ClassSettings = ClassSettings()
+    next_cores: NextCoreSettings = NextCoreSettings()
+    recoverable: RecoverableSettings = RecoverableSettings()
     maps: MapSettings = MapSettings()
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 from scipy.spatial.distance import pdist
 
-from pipeline.artefacts import DENSITY, ORDINARY, Composites, Estimator, JointModel, Seafloor, Variogram
+from pipeline.artefacts import DENSITY, ORDINARY, Composites, Estimator, JointModel, Seafloor, Variogram, step_ppm_of
 from pipeline.errors import ArtefactError, TooFewSamples
 from pipeline.geostatistics.coregionalisation import Coregionalisation
 from pipeline.geostatistics.layers import LayeredKriging, LayeredVariable, LayerStatistics
@@ -64,6 +64,11 @@ def supplied_share(composites: Composites, element: str, prior: DensitySettings)
         return 0.0
     frame = composites.frame.loc[composites.frame[f"{element}_g_m3"].notna()]
     return float(np.average(frame["density_supplied_share"], weights=frame["declustering_weight"] * frame[f"{element}_g_m3"]))
+
+
+def step_ppm(composites: Composites, element: str) -> float:
+    """Step of an element's grades, the same for every raster of it: from its highest composite, which every stage sees."""
+    return step_ppm_of(float(composites.frame[f"{element}_ppm"].max()))
 
 
 def composite_positions_m(frame: gpd.GeoDataFrame, grid: Grid) -> Array:

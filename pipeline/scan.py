@@ -43,8 +43,11 @@ RAW_LISTS = {
 }
 """Folders of RAW and what is read there, in any sub-folder."""
 
-STAGES_THAT_SHOW = ("map", "index")
+STAGES_THAT_SHOW = ("map", "index", "table1")
 """The stages that depend on pipeline/web."""
+
+PARTS_OF_STAGES = {"pipeline/checklist/": ("table1",), "pipeline/map_page/": ("map",), "pipeline/published_comparison.py": ("report", "table1")}
+"""Program files, or folders of them, that only these stages import: a word changed there rebuilds no estimate."""
 
 CALIBRATION = "pipeline/calibration.json"
 """What ``make calibrate`` found: a record beside the program, not a part of it."""
@@ -267,13 +270,15 @@ def program_lists(root: Path) -> dict[str, str]:
     lists = {}
     for stage, path in stages.items():
         shown = {name: _sha256(file) for name, file in web.items()} if stage in STAGES_THAT_SHOW else {}
+        foreign = tuple(part for part, stages_of_part in PARTS_OF_STAGES.items() if stage not in stages_of_part)
+        own = {name: sha256 for name, sha256 in common.items() if not name.startswith(foreign)}
         beside = root / CALIBRATION
         if stage in STAGES_THAT_TELL_THE_CALIBRATION and beside.is_file():
             shown[CALIBRATION] = _sha256(beside)
         if stage in STAGES_THAT_TELL_THE_PROGRAM:
             whole = (file for file in files_below(program, ("",)) if "__pycache__" not in file.parts and file != beside)
             shown |= {file.relative_to(root).as_posix(): _sha256(file) for file in whole}
-        lists[f"program_{stage}.json"] = _list_text({**common, **shown, path.relative_to(root).as_posix(): _sha256(path)})
+        lists[f"program_{stage}.json"] = _list_text({**own, **shown, path.relative_to(root).as_posix(): _sha256(path)})
     return lists
 
 
@@ -317,7 +322,7 @@ def remove_unassessed(elements: Iterable[str], processed: Path, maps: Path) -> l
     kept = {*elements, "density"}
     removed = []
     for folder, pattern in (
-        (processed, r"(?:grade|percentiles|probability)_(\w+)\.tif"),
+        (processed, r"(?:grade|percentiles|probability|next_cores)_(\w+)\.tif"),
         (processed, r"variogram_(\w+)\.json"),
         (maps, r"grade_(\w+)\.html"),
     ):

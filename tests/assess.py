@@ -17,6 +17,7 @@ from pipeline.artefacts import (
     Density,
     Grade,
     JointModel,
+    NextCores,
     Samples,
     Seafloor,
     Simulation,
@@ -35,6 +36,7 @@ from pipeline.stages import (
     cross_validation,
     density,
     grade,
+    next_cores,
     samples,
     seafloor,
     simulation,
@@ -69,6 +71,14 @@ class Assessment:
             self.composites, self.variograms, self.grades, self.seafloor, given.simulation, given.density, given.cutoffs, given.grade,
             given.tonnage, given.variogram, given.classes,
         )  # fmt: skip
+
+    @cached_property
+    def next_cores(self) -> NextCores:
+        """Worth of one more core, and the best few."""
+        given = self.settings
+        return next_cores.run(
+            self.composites, self.variograms, self.joint, self.cross_validation, self.seafloor, given.next_cores, given.grade, given.simulation
+        )
 
     @cached_property
     def tonnage(self) -> Tonnage:

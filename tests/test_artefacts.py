@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import fields, is_dataclass, replace
+from decimal import Decimal
 
 import geopandas as gpd
 import numpy as np
@@ -27,11 +28,13 @@ from pipeline.artefacts import (
     Grade,
     JointModel,
     Marks,
+    NextCores,
     Page,
     Provenance,
     Samples,
     Seafloor,
     Simulation,
+    Squares,
     Tonnage,
     Validation,
     Variogram,
@@ -43,11 +46,12 @@ from pipeline.stages import block_model, provenance
 
 RASTERS = ("seafloor.tif", "density.tif", "grade_dy.tif", "grade_gd.tif")
 SIMULATED = tuple(f"{kind}_{element}.tif" for kind in ("percentiles", "probability") for element in ("dy", "gd"))
+WORTH = ("next_cores_dy.tif", "next_cores_gd.tif")
 # Files that are written and read with another one.
-BESIDE = {"rejected.csv", "simulation.json", "classes.tif", *SIMULATED}
+BESIDE = {"rejected.csv", "simulation.json", "classes.tif", *SIMULATED, *WORTH}
 KINDS = (
-    Samples, Seafloor, Composites, Variogram, JointModel, CrossValidation, Density, Grade, Simulation, Tonnage, BlockModel, Validation, Provenance,
-    Page,
+    Samples, Seafloor, Composites, Variogram, JointModel, CrossValidation, Density, Grade, Simulation, Squares, NextCores,
+    Tonnage, BlockModel, Validation, Provenance, Page,
 )  # fmt: skip
 
 
@@ -65,6 +69,8 @@ def artefacts_of(result, raw):
         "density.tif": result.density,
         **{f"grade_{grade.element}.tif": grade for grade in result.grades},
         "totals.parquet": result.simulation,
+        "squares.nc": result.simulation.squares,
+        "next_cores.json": result.next_cores,
         "tonnage.csv": result.tonnage,
         "block_model.nc": block_model.run(result.seafloor, result.density, result.grades, result.simulation),
         "validation.json": result.validation,
@@ -125,6 +131,8 @@ NAMES = (
     "cross_validation.json",
     *RASTERS,
     "totals.parquet",
+    "squares.nc",
+    "next_cores.json",
     "tonnage.csv",
     "validation.json",
     "provenance.json",
@@ -132,14 +140,18 @@ NAMES = (
 )
 
 
+# Rasters beside them hold float32, and so do squares.
+ROUNDED = {"totals.parquet": 1e-6, "squares.nc": 1e-6, "next_cores.json": 1e-6}
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_what_is_written_is_read_back(artefacts, written, name):
     again = type(artefacts[name]).read(written / name)
-    # Rasters hold float32, also those beside the totals; tables ten digits.
+    # Rasters hold float32; tables ten digits.
     if name in ("provenance.json", "validation.json"):
         assert json.loads(json.dumps(artefacts[name].content)) == again.content
     else:
-        assert_same(artefacts[name], again, rtol={".tif": 1e-6, ".csv": 1e-9}.get((written / name).suffix, 1e-6 if name == "totals.parquet" else 0))
+        assert_same(artefacts[name], again, rtol=ROUNDED.get(name, {".tif": 1e-6, ".csv": 1e-9}.get((written / name).suffix, 0)))
 
 
 def test_every_file_is_claimed_by_exactly_one_kind(written):
@@ -159,7 +171,7 @@ def test_same_content_gives_the_same_bytes(artefacts, written, tmp_path):
 def test_artefact_read_and_written_again_has_the_same_bytes(artefacts, written, tmp_path):
     """Nothing is lost on the way through a file, so a stage may run from files or from memory."""
     models = ("variogram_dy.json", "coregionalisation.json", "cross_validation.json", "validation.json", "provenance.json")
-    for name in (*RASTERS, "samples.parquet", "composites.parquet", "totals.parquet", *models, "tonnage.csv"):
+    for name in (*RASTERS, "samples.parquet", "composites.parquet", "totals.parquet", "squares.nc", "next_cores.json", *models, "tonnage.csv"):
         type(artefacts[name]).read(written / name).write(tmp_path / name)
     for path in tmp_path.iterdir():
         assert path.read_bytes() == (written / path.name).read_bytes(), path.name
@@ -224,6 +236,54 @@ def test_classes_carry_their_legend(written):
     assert np.array_equal(np.isfinite(code), np.isfinite(reason))
 
 
+@pytest.mark.parametrize("name", ["grade_dy.tif", "percentiles_gd.tif"])
+def test_stored_grades_compare_with_cut_offs_as_their_whole_numbers_of_steps_do(written, name):
+    """In float32 and in float64, also at cut-offs that no binary number equals."""
+    with rasterio.open(written / name) as raster:
+        step_ppm = float(raster.tags()["step_ppm"])
+        values = raster.read([number for number in raster.indexes if "_ppm" in raster.descriptions[number - 1]])
+    stored = values[np.isfinite(values)]
+    steps = np.rint(stored.astype(np.float64) / step_ppm).astype(np.int64)
+    assert np.array_equal(np.rint(stored / np.float32(step_ppm)), steps)
+    np.testing.assert_allclose(stored, steps * step_ppm, rtol=2e-7)
+    for number in np.unique(steps)[::7]:
+        cutoff_ppm = float(Decimal(int(number)) * Decimal(repr(step_ppm)))
+        over = steps >= number
+        assert np.array_equal(stored >= cutoff_ppm, over)
+        assert np.array_equal(stored.astype(np.float64) >= cutoff_ppm, over)
+
+
+def test_stored_probabilities_are_whole_steps_of_a_five_hundredth(written):
+    with rasterio.open(written / "probability_dy.tif") as raster:
+        assert raster.tags()["step_probability"] == "0.002"
+        values = raster.read().astype(np.float64)
+    steps = values[np.isfinite(values)] * 500
+    np.testing.assert_allclose(steps, np.rint(steps), atol=1e-4)
+
+
+def test_all_rasters_of_an_element_share_its_step(written):
+    steps = {}
+    for name in ("grade_dy.tif", "percentiles_dy.tif"):
+        with rasterio.open(written / name) as raster:
+            steps[name] = raster.tags()["step_ppm"]
+    assert set(steps.values()) == {"0.1"}
+
+
+def test_squares_are_a_cf_data_set_with_projection_units_and_marks(written, tiny):
+    with xr.open_dataset(written / "squares.nc", engine="h5netcdf", decode_coords="all") as dataset:
+        assert CRS.from_user_input(dataset.rio.crs.to_wkt()).equals(tiny.seafloor.grid.crs, ignore_axis_order=True)
+        assert (dataset.attrs["Conventions"], dataset.attrs["data_kind"]) == ("CF-1.8", "synthetic")
+        for element in ("dy", "gd"):
+            for name in ("dry_mud_t", "metal_t"):
+                field = dataset[f"{element}_{name}"]
+                assert field.dims == ("realisation", f"{element}_cutoff_ppm", "northing_m", "easting_m")
+                assert (field.attrs["units"], field.dtype) == ("t", np.float32)
+        north_west_m = dataset["easting_m"].item(0), dataset["northing_m"].item(0)
+    half_m = tiny.simulation.squares.side_cells * tiny.seafloor.grid.cell_m / 2
+    west_m, _, _, north_m = tiny.seafloor.grid.bounds_m
+    assert north_west_m == (west_m + half_m, north_m - half_m)
+
+
 def test_totals_are_a_plain_table_sorted_by_what_names_a_row(written):
     frame = pd.read_parquet(written / "totals.parquet")
     keys = ["realisation", "element", "region", "cutoff_ppm"]
@@ -237,13 +297,15 @@ def test_a_simulation_of_nothing_is_written_and_read_back(tiny, tmp_path):
     code = np.where(np.isnan(tiny.simulation.classes.code), np.nan, 0.0)
     classes = replace(tiny.simulation.classes, code=code, reason=code, year_half_width_share=code * np.nan, quarter_half_width_share=code * np.nan)
     reasons = {"not_simulated": {"dy": "all values are equal", "gd": "all values are equal"}}
-    nothing = replace(tiny.simulation, totals=tiny.simulation.totals.iloc[:0], grades={}, classes=classes, summary=reasons)
+    squares = replace(tiny.simulation.squares, grades={})
+    nothing = replace(tiny.simulation, totals=tiny.simulation.totals.iloc[:0], grades={}, classes=classes, summary=reasons, squares=squares)
     nothing.write(tmp_path / "totals.parquet")
     again = Simulation.read(tmp_path / "totals.parquet")
     assert len(again.totals) == 0
     assert list(again.totals) == list(tiny.simulation.totals)
     assert_same(replace(nothing, totals=again.totals), again, 1e-6)
-    assert {path.name for path in tmp_path.iterdir()} == {"totals.parquet", "classes.tif", "simulation.json"}
+    assert_same(squares, Squares.read(tmp_path / "squares.nc"), 0)
+    assert {path.name for path in tmp_path.iterdir()} == {"totals.parquet", "classes.tif", "simulation.json", "squares.nc"}
 
 
 def test_realisations_of_an_earlier_run_do_not_stay_beside_new_totals(tiny, tmp_path):
@@ -274,7 +336,7 @@ def test_bands_of_the_seafloor(written):
         assert raster.units == ("m", "degree", "1")
 
 
-@pytest.mark.parametrize("name", [*RASTERS, *SIMULATED, "classes.tif"])
+@pytest.mark.parametrize("name", [*RASTERS, *SIMULATED, *WORTH, "classes.tif"])
 def test_raster_is_a_cloud_optimised_float32_with_units_and_nan(written, tiny, name):
     with rasterio.open(written / name) as raster:
         assert raster.tags(ns="IMAGE_STRUCTURE")["LAYOUT"] == "COG"

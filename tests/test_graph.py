@@ -23,9 +23,11 @@ COMPARED = {"coregionalisation.json", "cross_validation.json"}
 GRADES = {"grade_dy.tif", "grade_gd.tif"}
 MAPS = {"grade_dy.html", "grade_gd.html", "index.html"}
 PER_CELL = {f"{kind}_{element}.tif" for kind in ("percentiles", "probability") for element in ("dy", "gd")}
-SIMULATED = {"totals.parquet", "classes.tif", "simulation.json"} | PER_CELL
-SUMMARIES = SIMULATED | {"tonnage.csv", "block_model.nc", "validation.json", "provenance.json"}
-FROM_COMPOSITES = {"composites.parquet", "density.tif"} | VARIOGRAMS | COMPARED | GRADES | SUMMARIES | MAPS
+SIMULATED = {"totals.parquet", "classes.tif", "simulation.json", "squares.nc"} | PER_CELL
+NEXT_CORES = {"next_cores.json", "next_cores_dy.tif", "next_cores_gd.tif"}
+TABLE1 = {"table1.json", "table1.schema.json"}
+SUMMARIES = SIMULATED | {"tonnage.csv", "block_model.nc", "validation.json", "provenance.json"} | TABLE1
+FROM_COMPOSITES = {"composites.parquet", "density.tif"} | VARIOGRAMS | COMPARED | GRADES | NEXT_CORES | SUMMARIES | MAPS
 FROM_CORES = {"samples.parquet", "rejected.csv"} | FROM_COMPOSITES
 EVERYTHING = {"seafloor.tif"} | FROM_CORES
 
@@ -95,9 +97,10 @@ def test_a_touched_core_rebuilds_nothing(assessment):
     [
         ("maps", 'colour_map = "lipari"', MAPS),
         ("cutoffs", "dy_ppm = [0, 50]", SUMMARIES | MAPS),
-        ("simulation", "realisations = 100", SUMMARIES | MAPS),
+        ("simulation", "realisations = 100", NEXT_CORES | SUMMARIES | MAPS),
+        ("next_cores", "count = 3", NEXT_CORES | TABLE1 | {"provenance.json", "index.html"}),
         ("classes", "confidence = 0.8", SUMMARIES | MAPS),
-        ("cross_validation", "folds = 4", {"cross_validation.json"} | GRADES | SUMMARIES | MAPS),
+        ("cross_validation", "folds = 4", {"cross_validation.json"} | GRADES | NEXT_CORES | SUMMARIES | MAPS),
         ("variogram", "", set()),
     ],
 )
@@ -106,17 +109,20 @@ def test_a_setting_rebuilds_what_reads_it(assessment, section, line, rebuilt):
     assert assessment.dirty() == rebuilt
 
 
-def test_published_figures_reach_pages_only(assessment):
+def test_published_figures_reach_pages_and_the_checklist_only(assessment):
     (assessment.raw / "published" / "grade.csv").write_text("new figure")
-    assert assessment.dirty() == MAPS
+    assert assessment.dirty() == MAPS | TABLE1
 
 
 def test_the_truth_reaches_no_estimate(assessment):
     (assessment.raw / "truth" / "survey.json").write_text("another truth")
-    assert assessment.dirty() == {"validation.json", "index.html"}
+    assert assessment.dirty() == {"validation.json", "index.html"} | TABLE1
 
 
-@pytest.mark.parametrize("name", ["grade_dy.tif", "density.tif", "samples.parquet", "rejected.csv", "totals.parquet", "probability_gd.tif"])
+REMADE = ("grade_dy.tif", "density.tif", "samples.parquet", "rejected.csv", "totals.parquet", "probability_gd.tif", "squares.nc", "next_cores_gd.tif")
+
+
+@pytest.mark.parametrize("name", REMADE)
 def test_a_deleted_product_is_made_again(assessment, name):
     (assessment.processed / name).unlink()
     assert name in assessment.dirty()
@@ -182,6 +188,8 @@ LAYERS = (
     {"scan", "reference_survey", "new_core", "stages"},
     {"simulation_checks"},
     {"deposit"},
+    {"checklist", "map_page"},
+    {"published_comparison"},
     {"bathymetry", "intake", "field"},  # what several stages share
     {"artefacts"},
     {"config", "geostatistics", "web", "units", "grid", "files", "progress", "machine"},
@@ -225,6 +233,26 @@ def test_imports_point_one_way(path):
             continue
         within = parts[1] == own and own != "stages"  # a stage never imports a stage
         assert within or RANK[parts[1]] > RANK[own], f"{own} imports {name}"
+
+
+def test_a_part_of_some_stages_is_imported_by_no_other():
+    from pipeline.scan import PARTS_OF_STAGES
+
+    package = ROOT / "pipeline"
+    modules = {".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path for path in package.rglob("*.py")}
+
+    def reached(module, seen):
+        if module in modules and module not in seen:
+            seen.add(module)
+            for name in imports(modules[module]):
+                reached(name, seen)
+                reached(name.rpartition(".")[0], seen)
+        return seen
+
+    for part, stages in PARTS_OF_STAGES.items():
+        for path in (package / "stages").glob("[!_]*.py"):
+            found = {f"{module.replace('.', '/')}.py" for module in reached(f"pipeline.stages.{path.stem}", set())}
+            assert path.stem in stages or not [name for name in found if name.startswith(part.removesuffix("/"))], f"{path.stem} imports {part}"
 
 
 # ------------------------------------------------------------------ a whole build, killed

@@ -36,6 +36,7 @@ def made(request, plant, tmp_path_factory):
         "density.tif": result.density,
         "tonnage.csv": result.tonnage,
         "totals.parquet": result.simulation,
+        "next_cores.json": result.next_cores,
         "block_model.nc": block_model.run(result.seafloor, result.density, result.grades, result.simulation),
         "validation.json": result.validation,
         "provenance.json": provenance.run(result.tonnage, result.simulation, result.cross_validation, result.samples, cores, bathymetry, sections),
@@ -59,17 +60,18 @@ def test_mark_reaches_tables(made):
 
 def test_mark_reaches_rasters_and_block_model(made):
     kind, folder = made
-    for name in ("grade_dy.tif", "grade_gd.tif", "density.tif", "percentiles_dy.tif", "probability_gd.tif", "classes.tif"):
+    for name in ("grade_dy.tif", "grade_gd.tif", "density.tif", "percentiles_dy.tif", "probability_gd.tif", "classes.tif", "next_cores_dy.tif"):
         with rasterio.open(folder / name) as raster:
             assert {key.lower(): value for key, value in raster.tags().items()}["data_kind"] == kind
-    with xr.open_dataset(folder / "block_model.nc", engine="h5netcdf") as dataset:
-        assert dataset.attrs["data_kind"] == kind
+    for name in ("block_model.nc", "squares.nc"):
+        with xr.open_dataset(folder / name, engine="h5netcdf") as dataset:
+            assert dataset.attrs["data_kind"] == kind
 
 
 def test_mark_reaches_models_and_provenance(made):
     kind, folder = made
     names = ("variogram_dy.json", "variogram_density.json", "coregionalisation.json", "cross_validation.json")
-    for name in (*names, "simulation.json", "validation.json", "provenance.json"):
+    for name in (*names, "simulation.json", "next_cores.json", "validation.json", "provenance.json"):
         assert f'"data_kind": "{kind}"' in (folder / name).read_text(encoding="utf-8")
 
 
@@ -78,7 +80,7 @@ def test_only_a_survey_with_synthetic_data_says_the_word(made):
     saying = {path.name for path in folder.iterdir() if b"synthetic" in path.read_bytes().lower()}
     # Depth is real, and a clean list of refused rows is empty.
     every = {path.name for path in folder.iterdir()} - {"seafloor.tif", "rejected.csv"}
-    packed = {"block_model.nc"}  # attributes may be stored packed
+    packed = {"block_model.nc", "squares.nc"}  # attributes may be stored packed
     assert saying - packed == (set() if kind == "measured" else every - packed)
 
 

@@ -246,7 +246,7 @@ def test_a_class_is_named_in_both_languages(tmp_path):
 
 def test_start_page_says_how_sure_and_why_from_the_checks(tmp_path):
     html = world(tmp_path).index_page().html
-    reasons = html[html.index('id="sure"') : html.index("report.html")]
+    reasons = html[html.index('id="sure"') : html.index("report.html")].replace("\xa0", " ")
     assert "the 90 % interval reaches from 20 % below to 22 % above the mean" in reasons
     # A share whose interval holds nothing is no reason, however large.
     assert "comes from what lies between the cores (about 61 %) and the mean and spread of each layer, known from few cores (about 35 %)" in reasons
@@ -259,7 +259,7 @@ def test_start_page_says_how_sure_and_why_from_the_checks(tmp_path):
 def test_start_page_claims_no_more_than_the_checks(tmp_path):
     nothing = {"simulation": {"sources": {}}, "calibration": {"state": "not calibrated"}}
     html = replace(world(tmp_path), checks=nothing).index_page().html
-    reasons = html[html.index('id="sure"') : html.index("report.html")]
+    reasons = html[html.index('id="sure"') : html.index("report.html")].replace("\xa0", " ")
     assert "was not tried" in reasons
     assert "most of the variance" not in reasons
     assert "inferred" not in reasons

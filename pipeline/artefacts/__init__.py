@@ -6,6 +6,7 @@ Each type says which file names are its own (``matches``) and how to read and wr
 from pipeline.artefacts.estimates import TONNAGE_COLUMNS, BlockModel, Density, Grade, Tonnage
 from pipeline.artefacts.formats import DENSITY
 from pipeline.artefacts.models import ORDINARY, Comparison, CrossValidation, Estimator, JointModel, Subject, Variogram
+from pipeline.artefacts.next_cores import NextCores
 from pipeline.artefacts.reports import CALIBRATION, Calibration, Page, Provenance, Validation
 from pipeline.artefacts.sample_columns import (
     CHECK_ASSAY,
@@ -30,17 +31,23 @@ from pipeline.artefacts.simulation import (
     QUANTILES,
     REALISATIONS,
     REASONS,
+    SQUARES,
     TOTALS_COLUMNS,
     Classes,
     Keep,
     SimulatedGrade,
     Simulation,
+    Squares,
+    SquareTotals,
 )
+from pipeline.artefacts.steps import STEP_PPM, STEP_PROBABILITY, not_below, on_steps, step_ppm_of
 from pipeline.artefacts.survey import (
     REJECTED_COLUMNS,
     BathymetryFiles,
     Composites,
     CoreFiles,
+    Domain,
+    DomainFiles,
     Marks,
     PublishedFiles,
     RawFiles,
@@ -49,6 +56,7 @@ from pipeline.artefacts.survey import (
     TruthFiles,
     write_rejected,
 )
+from pipeline.artefacts.table1 import Table1, Table1Content, table1_schema
 
 __all__ = [
     "CALIBRATION",
@@ -67,6 +75,9 @@ __all__ = [
     "REJECTED_COLUMNS",
     "SAMPLE",
     "SAMPLE_COLUMNS",
+    "SQUARES",
+    "STEP_PPM",
+    "STEP_PROBABILITY",
     "TONNAGE_COLUMNS",
     "TOTALS_COLUMNS",
     "BathymetryFiles",
@@ -78,11 +89,14 @@ __all__ = [
     "CoreFiles",
     "CrossValidation",
     "Density",
+    "Domain",
+    "DomainFiles",
     "Estimator",
     "Grade",
     "JointModel",
     "Keep",
     "Marks",
+    "NextCores",
     "Page",
     "Provenance",
     "PublishedFiles",
@@ -92,7 +106,11 @@ __all__ = [
     "Seafloor",
     "SimulatedGrade",
     "Simulation",
+    "SquareTotals",
+    "Squares",
     "Subject",
+    "Table1",
+    "Table1Content",
     "Tonnage",
     "TruthFiles",
     "Validation",
@@ -101,7 +119,11 @@ __all__ = [
     "datapackage",
     "grade_columns",
     "known_column",
+    "not_below",
+    "on_steps",
     "samples_schema",
+    "step_ppm_of",
+    "table1_schema",
     "table_schema",
     "template_columns",
     "write_rejected",

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from pipeline.artefacts.formats import layer_tags, layers_from, read_csv, read_raster, write_csv, write_raster
+from pipeline.artefacts.formats import layer_tags, layers_from, read_csv, read_raster, write_csv, write_dataset, write_raster
+from pipeline.artefacts.steps import STEP_PPM, not_below, on_steps
 from pipeline.artefacts.survey import Marks
-from pipeline.files import write_whole
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -72,7 +72,7 @@ class Density:
 
 @dataclass(frozen=True)
 class Grade:
-    """Grade of one element in the blocks, at block support.
+    """Grade of one element in the blocks, at block support; grades and standard deviations are whole numbers of steps.
 
     Parameters
     ----------
@@ -83,6 +83,8 @@ class Grade:
         Of the column's accumulation: 1 where the estimate is conditionally unbiased.
     estimator : str
         Name of the :class:`Estimator` of the accumulation.
+    step_ppm : float
+        Step of the grades and their standard deviations (:func:`step_ppm_of`).
     """
 
     element: str
@@ -95,6 +97,7 @@ class Grade:
     slope_of_regression: Array
     marks: Marks
     estimator: str
+    step_ppm: float = STEP_PPM
 
     @classmethod
     def matches(cls, path: Path) -> bool:
@@ -105,21 +108,22 @@ class Grade:
     def read(cls, path: Path, _raw: Path | None = None) -> Self:
         """Read the raster."""
         grid, bands, tags = read_raster(path)
-        values, layers = list(bands.values()), layers_from(tags)
-        pairs = values[2 : 2 + 2 * layers.count]
-        per_layer = np.array(pairs[::2]), np.array(pairs[1::2])
+        layers, step_ppm = layers_from(tags), float(tags["step_ppm"])
+        values = on_steps(np.array(list(bands.values())[: 2 + 2 * layers.count]), step_ppm)
         slope, marks = bands["slope_of_regression"], Marks.from_tags(tags)
-        return cls(tags["element"], grid, layers, values[0], values[1], *per_layer, slope, marks, tags["estimator"])
+        return cls(tags["element"], grid, layers, values[0], values[1], values[2::2], values[3::2], slope, marks, tags["estimator"], step_ppm)
 
     def write(self, out: Path) -> None:
         """Write ``grade_<element>.tif``."""
-        bands = {f"{self.element}_ppm": self.mean_ppm, f"{self.element}_sd_ppm": self.sd_ppm}
+        grades = {f"{self.element}_ppm": self.mean_ppm, f"{self.element}_sd_ppm": self.sd_ppm}
         for layer in range(self.layers.count):
             label = self.layers.label(layer)
-            bands[f"{self.element}_ppm {label}"] = self.layer_ppm[layer]
-            bands[f"{self.element}_sd_ppm {label}"] = self.layer_sd_ppm[layer]
+            grades[f"{self.element}_ppm {label}"] = self.layer_ppm[layer]
+            grades[f"{self.element}_sd_ppm {label}"] = self.layer_sd_ppm[layer]
+        bands: dict[str, NDArray[Any]] = {name: not_below(values) for name, values in grades.items()}
         bands["slope_of_regression"] = self.slope_of_regression
-        tags = {**layer_tags(self.layers), **self.marks.tags(), "element": self.element, "estimator": self.estimator}
+        own = {"element": self.element, "estimator": self.estimator, "step_ppm": repr(self.step_ppm)}
+        tags = {**layer_tags(self.layers), **self.marks.tags(), **own}
         write_raster(out, self.grid, bands, tags)
 
 
@@ -166,25 +170,4 @@ class BlockModel:
 
     def write(self, out: Path) -> None:
         """Write ``block_model.nc``."""
-        encoding: dict[str, dict[str, Any]] = {}
-        for name, variable in self.dataset.data_vars.items():
-            if variable.ndim:
-                # The encoding must name the grid mapping: to_netcdf drops it from attributes.
-                encoding[str(name)] = {
-                    "zlib": True,
-                    "complevel": 4,
-                    "dtype": "float32",
-                    "_FillValue": np.float32(np.nan),
-                    "grid_mapping": "crs",
-                }
-        content = bytes(self.dataset.to_netcdf(engine="h5netcdf", encoding=encoding))
-        write_whole(out, content, self._require_variables)
-
-    def _require_variables(self, path: Path) -> None:
-        import h5netcdf
-
-        with h5netcdf.File(path, "r") as written:
-            missing = set(self.dataset.variables) - set(written.variables)
-        if missing:
-            message = f"it lacks {', '.join(sorted(map(str, missing)))}"
-            raise ValueError(message)
+        write_dataset(self.dataset, out)

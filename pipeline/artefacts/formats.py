@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import geopandas as gpd
     import pandas as pd
     import pyarrow as pa
+    import xarray as xr
     from numpy.typing import NDArray
 
     from pipeline.grid import Grid, Layers
@@ -161,7 +162,7 @@ def read_table(path: Path) -> tuple[pd.DataFrame, dict[str, Any]]:
         raise ArtefactError(msg) from None
 
 
-def write_raster(out: Path, grid: Grid, bands: dict[str, Array], tags: dict[str, str]) -> None:
+def write_raster(out: Path, grid: Grid, bands: Mapping[str, NDArray[Any]], tags: dict[str, str]) -> None:
     """Cloud-optimised GeoTIFF, float32, NaN where unknown; the unit is the last word of a band's name and stands in its unit tag."""
     import rasterio
     from rasterio.crs import CRS as RasterioCRS
@@ -196,6 +197,24 @@ def write_raster(out: Path, grid: Grid, bands: dict[str, Array], tags: dict[str,
             # GDAL drops control characters from tags without a word.
             raster.update_tags(**{name: printable(text) for name, text in tags.items()})
         write_whole(out, memory.read(), check)
+
+
+def write_dataset(dataset: xr.Dataset, out: Path) -> None:
+    """CF NetCDF, float32 and compressed, of loaded arrays; the variable ``crs`` is their grid mapping."""
+    encoding: dict[str, dict[str, Any]] = {}
+    for name, variable in dataset.data_vars.items():
+        if variable.ndim:
+            # The encoding must name the grid mapping: to_netcdf drops it from attributes.
+            encoding[str(name)] = {"zlib": True, "complevel": 4, "dtype": "float32", "_FillValue": np.float32(np.nan), "grid_mapping": "crs"}
+
+    def check(path: Path) -> None:
+        import h5netcdf
+
+        with h5netcdf.File(path, "r") as written:
+            missing = set(dataset.variables) - set(written.variables)
+        _require(not missing, f"it lacks {', '.join(sorted(map(str, missing)))}")
+
+    write_whole(out, bytes(dataset.to_netcdf(engine="h5netcdf", encoding=encoding)), check)
 
 
 def read_raster(path: Path) -> tuple[Grid, dict[str, Array], dict[str, str]]:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 import numpy as np
 
-from pipeline.artefacts.formats import layer_tags, layers_from, plain, read_raster, read_table, write_json, write_raster, write_table
+from pipeline.artefacts.formats import layer_tags, layers_from, plain, read_raster, read_table, write_dataset, write_json, write_raster, write_table
+from pipeline.artefacts.steps import STEP_PROBABILITY, not_below, on_steps
 from pipeline.artefacts.survey import Marks
 from pipeline.errors import ArtefactError
 from pipeline.files import TEMPORARY_PREFIX, put_folder_in_place, remove_folder
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     import pandas as pd
+    import xarray as xr
     from numpy.typing import NDArray
 
     from pipeline.artefacts.survey import Seafloor
@@ -44,6 +46,9 @@ TOTALS_COLUMNS: Final = {
 }
 """Columns of ``totals.parquet`` and how they are stored; the first four identify a row and sort the table."""
 
+SQUARES = "squares.nc"
+"""Name of the file of :class:`Squares`."""
+
 REALISATIONS = "realisations.zarr"
 """Folder beside the totals in which realisations are kept on request."""
 
@@ -65,6 +70,8 @@ REASONS: Final = {
 class SimulatedGrade:
     """Grade of one element over the realisations, at block support; NaN outside the estimated cells.
 
+    Grades are whole numbers of the element's step, probabilities of ``STEP_PROBABILITY``.
+
     Parameters
     ----------
     cutoffs_ppm : tuple of float
@@ -77,6 +84,8 @@ class SimulatedGrade:
     probability : (cutoffs, rows, columns) array
         Share of the realisations in which the column's grade is at least the cut-off.
     block_probability : (cutoffs, layers, rows, columns) array
+    step_ppm : float
+        As that of the :class:`Grade` of the element.
     """
 
     cutoffs_ppm: tuple[float, ...]
@@ -87,6 +96,7 @@ class SimulatedGrade:
     block_mean_ppm: Array
     probability: Array
     block_probability: Array
+    step_ppm: float
 
 
 @dataclass(frozen=True)
@@ -111,6 +121,109 @@ class Classes:
 
 
 @dataclass(frozen=True)
+class SquareTotals:
+    """Tonnes of one element in squares of cells, by realisation: what lies in the blocks at or over each cut-off.
+
+    Parameters
+    ----------
+    cutoffs_ppm : tuple of float
+    dry_mud_t, metal_t : (realisations, cutoffs, rows, columns) arrays
+        0 where a square holds no estimated cell.
+    """
+
+    cutoffs_ppm: tuple[float, ...]
+    dry_mud_t: Array
+    metal_t: Array
+
+
+@dataclass(frozen=True)
+class Squares:
+    """Tonnes in squares of cells, of the first realisations: the range of any area is that of the sum of its squares, realisation by realisation.
+
+    Square (i, j) holds the cells ``[i * side_cells:(i + 1) * side_cells, j * side_cells:(j + 1) * side_cells]`` from the north-western corner; those
+    at the far edges are cut. Only estimated cells count (region ``all``), each by its share inside the region: the squares of a realisation add up to
+    its rows of ``totals.parquet``.
+
+    Parameters
+    ----------
+    side_cells : int
+        Cells along the side of a square.
+    grid : Grid
+        That of the cells.
+    grades : dict of str to SquareTotals
+        By element; without those that were not simulated.
+    marks : Marks
+    """
+
+    side_cells: int
+    grid: Grid
+    grades: dict[str, SquareTotals]
+    marks: Marks
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns of squares."""
+        rows, columns = (-(-count // self.side_cells) for count in self.grid.shape)
+        return rows, columns
+
+    @classmethod
+    def matches(cls, path: Path) -> bool:
+        """Whether the file is this artefact."""
+        return path.name == SQUARES
+
+    @classmethod
+    def read(cls, path: Path, _raw: Path | None = None) -> Self:
+        """Read the data set."""
+        import xarray as xr
+        from affine import Affine
+        from pyproj import CRS
+
+        from pipeline.grid import Grid
+
+        with xr.open_dataset(path, engine="h5netcdf") as dataset:
+            notes, crs = dataset.attrs, CRS.from_wkt(dataset["crs"].attrs["crs_wkt"])
+            cell_m = float(notes["cell_m"])
+            transform = Affine(cell_m, 0, float(notes["west_m"]), 0, -cell_m, float(notes["north_m"]))
+            grid = Grid(crs, transform, (int(notes["cell_rows"]), int(notes["cell_columns"])))
+            grades = {}
+            for element in json.loads(notes["elements"]):
+                cutoffs = tuple(float(cutoff) for cutoff in dataset[f"{element}_cutoff_ppm"].to_numpy())
+                mud_t, metal_t = (dataset[f"{element}_{name}"].to_numpy().astype(np.float64) for name in ("dry_mud_t", "metal_t"))
+                grades[element] = SquareTotals(cutoffs, mud_t, metal_t)
+            return cls(int(notes["side_cells"]), grid, grades, Marks.from_tags(notes))
+
+    def write(self, out: Path) -> None:
+        """Write ``squares.nc``: CF NetCDF, float32."""
+        write_dataset(self._dataset(), out)
+
+    def _dataset(self) -> xr.Dataset:
+        """Coordinates are the centres of whole squares, also of those that the grid's edge cuts."""
+        import xarray as xr
+
+        west_m, _, _, north_m = self.grid.bounds_m
+        cell_m, side_m = self.grid.cell_m, self.grid.cell_m * self.side_cells
+        rows, columns = self.shape
+        axis = {"units": "m", "long_name": "centre of the square"}
+        coordinates: dict[str, tuple[str, NDArray[Any], dict[str, str]]] = {
+            "northing_m": ("northing_m", north_m - side_m * (np.arange(rows) + 0.5), {**axis, "standard_name": "projection_y_coordinate"}),
+            "easting_m": ("easting_m", west_m + side_m * (np.arange(columns) + 0.5), {**axis, "standard_name": "projection_x_coordinate"}),
+        }
+        variables = {}
+        for element, found in sorted(self.grades.items()):
+            cutoff = f"{element}_cutoff_ppm"
+            coordinates[cutoff] = (cutoff, np.array(found.cutoffs_ppm), {"units": "1e-6", "long_name": "cut-off grade of blocks"})
+            dimensions = ("realisation", cutoff, "northing_m", "easting_m")
+            said = f"in the blocks of a square whose grade of {element} is at least the cut-off"
+            variables[f"{element}_dry_mud_t"] = (dimensions, found.dry_mud_t.astype(np.float32), {"units": "t", "long_name": f"dry mud {said}"})
+            variables[f"{element}_metal_t"] = (dimensions, found.metal_t.astype(np.float32), {"units": "t", "long_name": f"{element} {said}"})
+        place = {"cell_m": cell_m, "west_m": west_m, "north_m": north_m, "cell_rows": self.grid.shape[0], "cell_columns": self.grid.shape[1]}
+        notes = {"Conventions": "CF-1.8", "side_cells": self.side_cells, **place, "elements": json.dumps(list(self.grades)), **self.marks.tags()}
+        dataset = xr.Dataset(variables, coordinates, notes)
+        dataset["crs"] = xr.DataArray(np.int32(0), attrs=self.grid.crs.to_cf())
+        return dataset
+
+
+@dataclass(frozen=True)
 class Simulation:
     """What the reducers of the simulation found.
 
@@ -129,6 +242,8 @@ class Simulation:
     warnings : tuple of str
     kept : bool
         Whether the realisations of this very run are stored beside the totals.
+    squares : Squares or None
+        ``None`` where the artefact was read: they are an artefact of their own.
     """
 
     grid: Grid
@@ -140,6 +255,7 @@ class Simulation:
     marks: Marks
     warnings: tuple[str, ...] = field(default=(), compare=False)
     kept: bool = field(default=False, compare=False)
+    squares: Squares | None = field(default=None, compare=False)
 
     @classmethod
     def matches(cls, path: Path) -> bool:
@@ -172,6 +288,8 @@ class Simulation:
         }
         write_raster(out.with_name("classes.tif"), self.grid, bands, {**tags, **legend})
         write_json({**self.marks.tags(), "summary": plain(self.summary)}, out.with_name("simulation.json"))
+        if self.squares is not None:
+            self.squares.write(out.with_name(SQUARES))
         # Last: it stands for the whole group.
         rows = self.totals.sort_values(list(TOTALS_COLUMNS)[:4])
         write_table(rows, TOTALS_COLUMNS, {**tags, "elements": list(self.grades)}, out)
@@ -179,9 +297,11 @@ class Simulation:
     def _write_grade(self, out: Path, element: str, grade: SimulatedGrade, tags: dict[str, str]) -> None:
         tags = {**tags, "element": element, "percentiles": PERCENTILES_SAID}
         percentiles, probability = _percentile_bands(element, grade, self.layers), _probability_bands(element, grade, self.layers)
-        write_raster(out.with_name(f"percentiles_{element}.tif"), self.grid, dict(percentiles), tags)
+        bands = {name: not_below(values) for name, values in percentiles}
+        write_raster(out.with_name(f"percentiles_{element}.tif"), self.grid, bands, {**tags, "step_ppm": repr(grade.step_ppm)})
         cutoffs = {"cutoffs_ppm": json.dumps(grade.cutoffs_ppm), "probability": "that the grade is at least the cut-off"}
-        write_raster(out.with_name(f"probability_{element}.tif"), self.grid, dict(probability), {**tags, **cutoffs})
+        bands = {name: not_below(values) for name, values in probability}
+        write_raster(out.with_name(f"probability_{element}.tif"), self.grid, bands, {**tags, **cutoffs, "step_probability": repr(STEP_PROBABILITY)})
 
 
 def _percentile_bands(element: str, grade: SimulatedGrade, layers: Layers) -> Iterator[tuple[str, Array]]:
@@ -205,12 +325,13 @@ def _probability_bands(element: str, grade: SimulatedGrade, layers: Layers) -> I
 
 def _read_grade(path: Path, element: str, layers: Layers) -> SimulatedGrade:
     """Read back what :meth:`Simulation.write` made of one element."""
-    grid, bands, _ = read_raster(path.with_name(f"percentiles_{element}.tif"))
-    values, count = np.array(list(bands.values())), len(QUANTILES)
+    grid, bands, tags = read_raster(path.with_name(f"percentiles_{element}.tif"))
+    step_ppm = float(tags["step_ppm"])
+    values, count = on_steps(np.array(list(bands.values())), step_ppm), len(QUANTILES)
     per_layer = values[count + 2 :].reshape(layers.count, count + 1, *grid.shape)
     _, bands, tags = read_raster(path.with_name(f"probability_{element}.tif"))
     cutoffs = tuple(float(cutoff) for cutoff in json.loads(tags["cutoffs_ppm"]))
-    probability = np.array(list(bands.values())).reshape(1 + layers.count, len(cutoffs), *grid.shape)
+    probability = on_steps(np.array(list(bands.values())), STEP_PROBABILITY).reshape(1 + layers.count, len(cutoffs), *grid.shape)
     return SimulatedGrade(
         cutoffs,
         values[:count],
@@ -220,6 +341,7 @@ def _read_grade(path: Path, element: str, layers: Layers) -> SimulatedGrade:
         per_layer[:, count],
         probability[0],
         np.moveaxis(probability[1:], 1, 0),
+        step_ppm,
     )
 
 

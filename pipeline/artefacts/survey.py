@@ -178,6 +178,62 @@ def _require_number(where: str, value: str) -> None:
         raise ArtefactError(msg)
 
 
+@dataclass(frozen=True)
+class Domain:
+    """A feature of a file of domains.
+
+    Parameters
+    ----------
+    name : str
+        Its property ``name``, or the file's name; any text.
+    rings : list
+        Of its polygons, holes too: lists of (longitude, latitude) in degrees. Empty where it is no polygon, or cannot be read.
+    """
+
+    name: str
+    rings: list[list[tuple[float, float]]]
+
+
+class DomainFiles(RawFiles):
+    """Polygons of a user: acoustic facies, outcrop, no-go areas."""
+
+    name = "domains"
+
+    def features(self, besides: str | None = None) -> list[Domain]:
+        """Every feature of every file but one, in the order of names; what is no polygon is there without rings.
+
+        Parameters
+        ----------
+        besides : str, optional
+            File that is not meant, relative to RAW.
+        """
+        found: list[Domain] = []
+        for name, _ in self.paths(".geojson"):
+            if name == besides:
+                continue
+            try:
+                content = json.loads(self.content(name).decode("utf-8-sig"))
+                features = content["features"] if content["type"] == "FeatureCollection" else [content]
+                found += [_domain(feature, name.rpartition("/")[2].rpartition(".")[0]) for feature in features]
+            except (ValueError, TypeError, KeyError, RecursionError):
+                found.append(Domain(name, []))
+        return found
+
+
+def _domain(feature: dict[str, Any], file: str) -> Domain:
+    geometry = feature.get("geometry", feature) if feature.get("type") == "Feature" else feature
+    properties = feature.get("properties") or {}
+    name = next((str(properties[key]) for key in ("name", "NAME", "Name") if isinstance(properties, dict) and properties.get(key)), file)
+    kind = (geometry or {}).get("type")
+    polygons = {"Polygon": lambda: [geometry["coordinates"]], "MultiPolygon": lambda: geometry["coordinates"]}.get(str(kind), list)()
+    try:
+        rings = [[(float(point[0]), float(point[1])) for point in ring] for polygon in polygons for ring in polygon]
+    except (ValueError, TypeError, IndexError):
+        return Domain(name, [])
+    usable = all(len(ring) >= 4 and all(np.isfinite(point).all() and abs(point[1]) <= 90 and abs(point[0]) <= 540 for point in ring) for ring in rings)
+    return Domain(name, rings if usable else [])
+
+
 class TruthFiles(RawFiles):
     """Truth of a reference survey; no estimating stage takes this type."""
 

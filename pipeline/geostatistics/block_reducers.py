@@ -47,6 +47,29 @@ def totals(density: NDArray[np.float32], metal: NDArray[np.float32], shares: Arr
     return np.ascontiguousarray(np.cumsum(out[:, :0:-1], axis=1)[:, ::-1])
 
 
+def group_totals(density: NDArray[np.float32], metal: NDArray[np.float32], share: Array, group_of: Integers, groups: int, cutoffs: Array) -> Array:
+    """Mud and metal of the blocks at or over each cut-off, of one realisation, in groups of cells.
+
+    Parameters
+    ----------
+    density, metal, cutoffs
+        As in :func:`totals`.
+    share : (cells,) array
+        Share of each cell that counts.
+    group_of : (cells,) int array
+        Group of each cell.
+    groups : int
+
+    Returns
+    -------
+    (cutoffs, groups, 2) array
+        Sum of density and of metal, by share.
+    """
+    out = np.zeros((len(cutoffs) + 1, groups, 2))
+    _add_groups(density, metal, share, group_of, np.asarray(cutoffs, dtype=np.float64), out)
+    return np.ascontiguousarray(np.cumsum(out[:0:-1], axis=0)[::-1])
+
+
 @dataclass
 class Distribution:
     r"""Percentiles of many values over realisations, from counts in classes of equal width of the logarithm.
@@ -123,6 +146,26 @@ def _add_totals(density: Any, metal: Any, shares: Array, cutoffs: Array, out: Ar
         if highest >= 0:
             for region in range(shares.shape[0]):
                 out[region, highest, 0] += shares[region, cell]
+
+
+@numba.njit(cache=CACHE, nogil=True, error_model="numpy")
+def _add_groups(density: Any, metal: Any, share: Array, group_of: Any, cutoffs: Array, out: Array) -> None:  # pragma: no cover - compiled
+    layers, cells = density.shape
+    for cell in range(cells):
+        if not share[cell] > 0:
+            continue
+        group = group_of[cell]
+        for layer in range(layers):
+            mud = density[layer, cell]
+            if not mud > 0:
+                continue
+            grade = metal[layer, cell] / mud
+            over = 0
+            for cutoff in cutoffs:
+                if grade >= cutoff:
+                    over += 1
+            out[over, group, 0] += share[cell] * mud
+            out[over, group, 1] += share[cell] * metal[layer, cell]
 
 
 # Not parallel: it runs beside the threads that make the next realisations, and would wait for them.

@@ -119,8 +119,23 @@ class Kriging:
 
     def weights(self, covariance: Array, target_drift: Array) -> Array:
         """Weights (targets, data) for targets with the given covariance (targets, data) and drift (targets, drifts)."""
-        corrected = np.asarray(cho_solve(self._drift_factor, (target_drift - covariance @ self._solved_drift).T)).T
-        return covariance @ self._inverse + corrected @ self._solved_drift.T
+        return self.dual(covariance, target_drift)[0]
+
+    def dual(self, covariance: Array, target_drift: Array) -> tuple[Array, Array]:
+        r"""Weights and multipliers, which give the covariance of two kriging errors.
+
+        With :math:`\lambda_b, \mu_b` those of a target b, :math:`c_a, f_a` the covariance with the data and the drift of a target a, and
+        :math:`C_{ab}` the covariance of the two,
+
+        .. math:: \mathrm{Cov}(a - a^*, b - b^*) = C_{ab} - c_a^T \lambda_b + f_a^T \mu_b, \qquad \mu_b = A^{-1} d_b
+
+        Returns
+        -------
+        weights : (targets, data) array
+        multipliers : (targets, drifts) array
+        """
+        multipliers = np.asarray(cho_solve(self._drift_factor, (target_drift - covariance @ self._solved_drift).T)).T
+        return covariance @ self._inverse + multipliers @ self._solved_drift.T, multipliers
 
     def coefficients(self, values: Array) -> Array:
         """Generalised least-squares coefficients of the drift."""

@@ -14,7 +14,7 @@ import numpy as np
 from scipy.linalg import block_diag
 
 from pipeline.geostatistics.coregionalisation import Coregionalisation
-from pipeline.geostatistics.covariance import POINT, CovarianceModel, block_nodes, block_variance, column_covariance, covariance_table
+from pipeline.geostatistics.covariance import POINT, Block, CovarianceModel, block_nodes, block_variance, column_covariance, covariance_table
 from pipeline.geostatistics.kriging import Estimate, Kriging
 
 if TYPE_CHECKING:
@@ -315,12 +315,88 @@ class LayeredKriging:
         value, variance : float
             In units of value and of value squared. Independent cells are never assumed.
         """
-        weights = share[share > 0]
-        covariance = (weights @ sum_covariance)[None, :]
-        external = self._sd.sum() * (weights @ self._scaled(self._external(weights.size, drift)))
-        total_drift = np.concatenate([weights.sum() * (self._sd @ self._means()), external])[None, :]
+        covariance, total_drift = self._total(share, sum_covariance, drift)
         total = self._system.estimate(self._residuals, covariance, total_drift, self._total_variance(share))
-        return float(total.value[0] + weights.sum() * self._offset.sum()), float(total.variance[0])
+        return float(total.value[0] + share[share > 0].sum() * self._offset.sum()), float(total.variance[0])
+
+    def _total(self, share: Array, sum_covariance: Array, drift: Array | None) -> tuple[Array, Array]:
+        """(1, data) covariance with the data and (1, drifts) drift of the sum over a region; arguments as in :meth:`total`."""
+        weights = share[share > 0]
+        external = self._sd.sum() * (weights @ self._scaled(self._external(weights.size, drift)))
+        return (weights @ sum_covariance)[None, :], np.concatenate([weights.sum() * (self._sd @ self._means()), external])[None, :]
+
+    def total_dual(self, share: Array, sum_covariance: Array, drift: Array | None = None) -> tuple[Array, Array]:
+        """Weights and multipliers (:meth:`Kriging.dual`) of the sum over a region; arguments as in :meth:`total`."""
+        return self._system.dual(*self._total(share, sum_covariance, drift))
+
+    def total_with_cores(self, share: Array) -> Array:
+        """Covariance of the sum over a region with the residuals of a core in the middle of each cell, by convolution.
+
+        Parameters
+        ----------
+        share : (rows, columns) array
+            Weight of each column of blocks.
+
+        Returns
+        -------
+        (rows, columns, layers estimated) array
+            In units of value.
+        """
+        rows, columns = share.shape
+        lags_m, lag_of = self._vertical_lags_m()
+        down, across = (np.arange(count) * self.block_m for count in (rows, columns))
+        at_m = np.column_stack([np.tile(across, rows), np.repeat(down, columns)])
+        table = column_covariance(self.model, at_m, np.zeros((1, 2)), lags_m, self._offsets_m[:, :2], self._node_weights)[:, :, 0]
+        spectrum = np.fft.rfft2(share, (2 * rows - 1, 2 * columns - 1))
+        out = np.zeros((rows, columns, self.layers.size))
+        for number in range(len(lags_m)):
+            # Lags of both signs have equal covariance: the quadrant is mirrored, and wraps around at the end of the padded array.
+            kernel = table[:, number].reshape(rows, columns)
+            kernel = np.concatenate([kernel, kernel[:0:-1]], axis=0)
+            kernel = np.concatenate([kernel, kernel[:, :0:-1]], axis=1)
+            found = np.fft.irfft2(np.fft.rfft2(kernel) * spectrum, kernel.shape)[:rows, :columns]
+            out += found[:, :, None] * (self._sd @ (lag_of == number))
+        return out
+
+    def cores(self, easting_m: Array, northing_m: Array, drift: Array | None = None) -> tuple[Array, Array]:
+        """Residuals of new cores, one composite in each estimated layer: how they vary with the data.
+
+        Parameters
+        ----------
+        easting_m, northing_m : (cores,) arrays
+        drift : (cores, drifts) array, optional
+            As in :meth:`columns`.
+
+        Returns
+        -------
+        covariance : (cores, layers estimated, data) array
+            Without nugget: that of a new composite is its own, also where a core stands already.
+        drift : (cores, layers estimated, drifts) array
+        """
+        external = self._scaled(self._external(len(easting_m), drift))
+        shape = (len(easting_m), self.layers.size)
+        means, further = (
+            np.broadcast_to(self._means(), (*shape, self._means().shape[1])),
+            np.broadcast_to(external[:, None], (*shape, external.shape[1])),
+        )
+        return self._covariance(easting_m, northing_m, POINT), np.concatenate([means, further], axis=2)
+
+    def between_cores(self, easting_m: Array, northing_m: Array, at_m: Array) -> Array:
+        """(cores, layers, layers) covariance, without nugget, of the residuals of new cores with those of the core at a position (2,)."""
+        lags_m, lag_of = self._vertical_lags_m()
+        table = column_covariance(self.model, np.column_stack([easting_m, northing_m]), at_m[None, :], lags_m, POINT.offsets_m[:, :2], POINT.weights)
+        return table[:, lag_of, 0]
+
+    def errors(self, covariance: Array, drift: Array) -> tuple[Array, Array]:
+        """Weights and multipliers (:meth:`Kriging.dual`) of targets given as :meth:`cores` gives them, (…, data) and (…, drifts)."""
+        weights, multipliers = self._system.dual(covariance.reshape(-1, covariance.shape[-1]), drift.reshape(-1, drift.shape[-1]))
+        return weights.reshape(covariance.shape), multipliers.reshape(drift.shape)
+
+    def _vertical_lags_m(self) -> tuple[Array, Integers]:
+        """Distinct vertical lags between estimated layers, and which of them lies between each two."""
+        depths_m = self.depths_m[self.layers]
+        lags_m, lag_of = np.unique(np.abs(depths_m[:, None] - depths_m[None, :]).round(6), return_inverse=True)
+        return np.asarray(lags_m, dtype=np.float64), np.asarray(lag_of).reshape(depths_m.size, depths_m.size)
 
     def _tiles(self, count: int) -> list[slice]:
         """Runs of columns small enough that memory does not grow with the grid."""
@@ -329,10 +405,14 @@ class LayeredKriging:
 
     def _block_covariance(self, easting_m: Array, northing_m: Array) -> Array:
         """(columns, layers estimated, data) covariance of blocks with data, without nugget."""
+        return self._covariance(easting_m, northing_m, Block(self._offsets_m, self._node_weights))
+
+    def _covariance(self, easting_m: Array, northing_m: Array, support: Block) -> Array:
+        """(columns, layers estimated, data) covariance of blocks or points with data, without nugget."""
         centres_m = np.column_stack([easting_m, northing_m])
         parts = []
         for sills, data in zip(self._sills, self._tables, strict=True):
-            table = column_covariance(self.model, centres_m, data.cores_m, data.lags_m, self._offsets_m[:, :2], self._node_weights, sills)
+            table = column_covariance(self.model, centres_m, data.cores_m, data.lags_m, support.offsets_m[:, :2], support.weights, sills)
             parts.append(table[:, data.lag_of, data.core_of[None, :]])
         return np.concatenate(parts, axis=2) if len(parts) > 1 else parts[0]
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.artefacts import CLASSES, QUANTILES, BlockModel, Density, Grade, Seafloor, Simulation
+from pipeline.artefacts import CLASSES, QUANTILES, BlockModel, Density, Grade, Seafloor, Simulation, not_below
 from pipeline.grid import require_same_grid
 
 _PERCENTILES = ("p05", "p10", "p50", "p90", "p95")
@@ -35,8 +35,9 @@ def run(seafloor: Seafloor, density: Density, grades: list[Grade], simulation: S
     variables["class_code"][2].update(flag_values=np.array(list(CLASSES), dtype=np.float32), flag_meanings=" ".join(CLASSES.values()))
     for grade in sorted(grades, key=lambda grade: grade.element):
         name = grade.element
-        variables[f"{name}_ppm"] = field(grade.layer_ppm, "1e-6", f"grade of {name} in dry mass, block support")
-        variables[f"{name}_sd_ppm"] = field(grade.layer_sd_ppm, "1e-6", f"standard deviation of the grade of {name}")
+        # As in the rasters: a value on a step is not below its decimal number.
+        variables[f"{name}_ppm"] = field(not_below(grade.layer_ppm), "1e-6", f"grade of {name} in dry mass, block support")
+        variables[f"{name}_sd_ppm"] = field(not_below(grade.layer_sd_ppm), "1e-6", f"standard deviation of the grade of {name}")
     coordinates: dict[str, tuple[str, np.ndarray, dict[str, str]]] = {
         "easting_m": ("easting_m", easting_m[0], {"units": "m", "standard_name": "projection_x_coordinate"}),
         "northing_m": ("northing_m", northing_m[:, 0], {"units": "m", "standard_name": "projection_y_coordinate"}),
@@ -51,9 +52,11 @@ def run(seafloor: Seafloor, density: Density, grades: list[Grade], simulation: S
         for percentile, values in zip(QUANTILES, simulated.block_ppm, strict=True):
             if percentile in _PERCENTILES:
                 said = f"grade of {name} that {QUANTILES[percentile]:.0%} of the realisations lie below, block support"
-                variables[f"{name}_{percentile}_ppm"] = field(values, "1e-6", said)
+                variables[f"{name}_{percentile}_ppm"] = field(not_below(values), "1e-6", said)
         coordinates[f"{name}_cutoff_ppm"] = (f"{name}_cutoff_ppm", np.array(simulated.cutoffs_ppm), {"units": "1e-6", "long_name": "cut-off grade"})
-        _, probability, attributes = field(simulated.block_probability, "1", f"probability that the grade of {name} is at least the cut-off")
+        _, probability, attributes = field(
+            not_below(simulated.block_probability), "1", f"probability that the grade of {name} is at least the cut-off"
+        )
         variables[f"{name}_probability"] = ((f"{name}_cutoff_ppm", *blocks), probability, attributes)
     dataset = xr.Dataset(variables, coordinates, {"Conventions": "CF-1.8", **density.marks.tags()})
     dataset["crs"] = xr.DataArray(np.int32(0), attrs=grid.crs.to_cf())

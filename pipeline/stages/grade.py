@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pipeline.artefacts import DENSITY, Composites, CrossValidation, Density, Grade, JointModel, Seafloor, Variogram
+from pipeline.artefacts import DENSITY, Composites, CrossValidation, Density, Grade, JointModel, Seafloor, Variogram, on_steps
 from pipeline.config import GradeSettings
-from pipeline.field import cell_drift, correlation, estimated_cells, kriging_of, variogram_of
+from pipeline.field import cell_drift, correlation, estimated_cells, kriging_of, step_ppm, variogram_of
 from pipeline.grid import require_same_grid
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def run(
     seafloor: Seafloor,
     settings: GradeSettings,
 ) -> Grade:
-    """Estimate grade and its standard deviation in every block, and the mass-weighted mean over the interval.
+    """Estimate grade and its standard deviation in every block, and the mass-weighted mean over the interval, in whole steps.
 
     Accumulation is kriged with the estimator that cross-validation chose; density by ordinary kriging.
     """
@@ -58,7 +58,9 @@ def run(
     mass_variance = (density.column_sd_t_m3[cells] * estimated.size) ** 2 if known_density else np.zeros_like(mass)
     mean_ppm[cells], sd_ppm[cells] = _ratio(sums.value, sums.variance, mass, mass_variance, r)
     slope[cells] = sums.slope_of_regression
-    return Grade(variogram.subject, grid, layers, mean_ppm, sd_ppm, layer_ppm, layer_sd_ppm, slope, composites.marks, estimator.name)
+    step = step_ppm(composites, variogram.subject)
+    mean_ppm, sd_ppm, layer_ppm, layer_sd_ppm = (on_steps(values, step) for values in (mean_ppm, sd_ppm, layer_ppm, layer_sd_ppm))
+    return Grade(variogram.subject, grid, layers, mean_ppm, sd_ppm, layer_ppm, layer_sd_ppm, slope, composites.marks, estimator.name, step)
 
 
 def _ratio(metal: Array, metal_variance: Array, mass: Array, mass_variance: Array, r: float) -> tuple[Array, Array]:

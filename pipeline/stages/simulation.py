@@ -11,11 +11,27 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipeline.artefacts import NOT_KEPT, QUANTILES, Classes, Composites, Grade, Keep, Seafloor, SimulatedGrade, Simulation, Variogram
+from pipeline.artefacts import (
+    NOT_KEPT,
+    QUANTILES,
+    STEP_PROBABILITY,
+    Classes,
+    Composites,
+    Grade,
+    Keep,
+    Marks,
+    Seafloor,
+    SimulatedGrade,
+    Simulation,
+    Squares,
+    SquareTotals,
+    Variogram,
+    on_steps,
+)
 from pipeline.config import ClassSettings, CutoffSettings, DensitySettings, GradeSettings, SimulationSettings, TonnageSettings, VariogramSettings
 from pipeline.deposit import SOURCES, Deposit, deposit_of, not_simulated
-from pipeline.field import estimated_cells, inside_hull
-from pipeline.geostatistics.block_reducers import Distribution, totals
+from pipeline.field import estimated_cells, inside_hull, step_ppm
+from pipeline.geostatistics.block_reducers import Distribution, group_totals, totals
 from pipeline.grid import require_same_grid
 from pipeline.simulation_checks import Coarse, accuracy, parameters, reproduction, source_shares, tail_sensitivity
 from pipeline.units import KM2_PER_M2, TONNE_PER_GRAM
@@ -35,6 +51,7 @@ _COLUMN_CLASSES = 400
 _SPAN = 5.0  # times beyond the measured grades: percentiles are sought between
 _COARSE_CELLS = 1500
 _QUARTERS = 4
+_MOST_SQUARES = 400  # so that a page can carry them
 _KEYS = ["realisation", "element", "region", "cutoff_ppm"]
 
 
@@ -60,16 +77,16 @@ def run(
     for grade in grades:
         supported &= grade.slope_of_regression >= tonnage_settings.min_slope_of_regression
     if len(reasons) == len(composites.elements):
-        return _nothing(composites, seafloor, near, reasons)
+        return _nothing(composites, seafloor, near, reasons, settings)
     deposit = deposit_of(composites, variograms, seafloor, settings, density, variogram_settings)
     off = {source for source in SOURCES if not getattr(settings, source)}
     regions = {"all": near, "supported": supported}
-    seen = _Reducers(deposit, seafloor, regions, cutoffs, _Panel.of(deposit, seafloor, classes))
+    seen = _Reducers(deposit, seafloor, regions, cutoffs, _Panel.of(deposit, seafloor, classes), settings)
     simulation = deposit.simulation(_origin_m(grid), grid.shape, grid.cell_m, grade_settings.block_nodes, settings.seed, off)
     draws = simulation.draws(settings.realisations)
     for blocks in keep.storing(draws, settings.realisations, deposit.elements, deposit.layers, seafloor, composites.marks):
         seen.add(blocks)
-    found = {element: seen.grade(number, near) for number, element in enumerate(deposit.elements)}
+    found = {element: seen.grade(number, near, step_ppm(composites, element)) for number, element in enumerate(deposit.elements)}
     hull = inside_hull(composites, seafloor, tonnage_settings.hull_buffer_spacings)
     half_widths = seen.half_widths(near, classes)
     parts = seen.panel.year_parts, seen.panel.quarter_parts
@@ -99,7 +116,10 @@ def run(
             "accuracy": accuracy(deposit),
         }
     said = tuple(f"{element}: no interval is given: {reason}" for element, reason in sorted(reasons.items()))
-    return Simulation(grid, seafloor.layers, seen.table(), found, classified, summary, composites.marks, said, keep.path is not None)
+    return Simulation(
+        grid, seafloor.layers, seen.table(), found, classified, summary, composites.marks, said, keep.path is not None,
+        seen.squares(composites.marks),
+    )  # fmt: skip
 
 
 def _origin_m(grid: Grid) -> tuple[float, float]:
@@ -107,7 +127,7 @@ def _origin_m(grid: Grid) -> tuple[float, float]:
     return float(grid.transform.c) + grid.cell_m / 2, float(grid.transform.f) - grid.cell_m / 2
 
 
-def _nothing(composites: Composites, seafloor: Seafloor, near: Mask, reasons: dict[str, str]) -> Simulation:
+def _nothing(composites: Composites, seafloor: Seafloor, near: Mask, reasons: dict[str, str], settings: SimulationSettings) -> Simulation:
     import pandas as pd
 
     code = np.where(near, 0.0, np.nan)
@@ -116,8 +136,16 @@ def _nothing(composites: Composites, seafloor: Seafloor, near: Mask, reasons: di
     said = tuple(f"{element}: no interval is given: {reason}" for element, reason in sorted(reasons.items()))
     return Simulation(
         seafloor.grid, seafloor.layers, pd.DataFrame(columns=columns), {}, Classes(code, code, unknown, unknown), {"not_simulated": reasons},
-        composites.marks, said,
+        composites.marks, said, squares=Squares(_square_cells(seafloor.grid, settings), seafloor.grid, {}, composites.marks),
     )  # fmt: skip
+
+
+def _square_cells(grid: Grid, settings: SimulationSettings) -> int:
+    """Cells along the side of a square: as near to the settings' as whole cells come, and more where squares would be too many."""
+    side = max(1, round(settings.squares_side_m / grid.cell_m))
+    while math.prod(-(-count // side) for count in grid.shape) > _MOST_SQUARES:
+        side += 1
+    return side
 
 
 def _in_parts(
@@ -176,8 +204,10 @@ def _classes_said(
 class _Reducers:
     """What one pass over the realisations keeps; one call of :meth:`add` for each, in order."""
 
-    def __init__(self, deposit: Deposit, seafloor: Seafloor, regions: dict[str, Mask], cutoffs: CutoffSettings, panel: _Panel) -> None:
-        self.deposit, self.seafloor, self.regions, self.panel = deposit, seafloor, regions, panel
+    def __init__(
+        self, deposit: Deposit, seafloor: Seafloor, regions: dict[str, Mask], cutoffs: CutoffSettings, panel: _Panel, settings: SimulationSettings
+    ) -> None:
+        self.deposit, self.seafloor, self.regions, self.panel, self.settings = deposit, seafloor, regions, panel, settings
         cells, layers = int(np.prod(seafloor.grid.shape)), deposit.layers.size
         self.cutoffs_ppm = [cutoffs.of(element) for element in deposit.elements]
         self.shares = np.array([np.where(mask, seafloor.region_share, 0.0).ravel() for mask in regions.values()])
@@ -191,6 +221,10 @@ class _Reducers:
         self.metal_sum = np.zeros((len(deposit.elements), layers, cells))
         self.column_sum, self.column_squares = (np.zeros((len(deposit.elements), cells)) for _ in range(2))
         self.totals: list[Array] = []
+        self.square_cells = _square_cells(seafloor.grid, settings)
+        row, column = (np.arange(count) // self.square_cells for count in seafloor.grid.shape)
+        self.square_of = (row[:, None] * (column[-1] + 1) + column[None, :]).ravel()
+        self.square_totals: list[list[Array]] = [[] for _ in deposit.elements]
 
     def add(self, blocks: Blocks) -> None:
         """Take in one realisation."""
@@ -208,7 +242,11 @@ class _Reducers:
             self.column_sum[number] += column_ppm
             self.column_squares[number] += np.square(column_ppm, dtype=np.float64)
             self.panel.add(self.panels[number], in_column)
-            found.append(totals(density, metal, self.shares, np.array(self.cutoffs_ppm[number])))
+            limits = np.array(self.cutoffs_ppm[number])
+            found.append(totals(density, metal, self.shares, limits))
+            if len(self.totals) < self.settings.squares_realisations:
+                here = group_totals(density, metal, self.shares[0], self.square_of, int(self.square_of[-1]) + 1, limits)
+                self.square_totals[number].append(here.astype(np.float32))
         self.totals.append(np.concatenate([part.reshape(len(self.shares), -1) for part in found], axis=1))
 
     def table(self) -> pd.DataFrame:
@@ -230,6 +268,16 @@ class _Reducers:
                 parts.append(pd.DataFrame(here[:, number].reshape(-1, 3), index=index, columns=["area_km2", "dry_mud_t", "metal_t"]).reset_index())
         return pd.concat(parts).sort_values(_KEYS, ignore_index=True)
 
+    def squares(self, marks: Marks) -> Squares:
+        """Tonnes in squares, of the first realisations."""
+        grid = self.seafloor.grid
+        block_m3 = grid.cell_area_m2 * self.seafloor.layers.layer_m
+        out = Squares(self.square_cells, grid, {}, marks)
+        for element, limits, found in zip(self.deposit.elements, self.cutoffs_ppm, self.square_totals, strict=True):
+            values = np.array(found, dtype=np.float64).reshape(len(found), len(limits), *out.shape, 2)
+            out.grades[element] = SquareTotals(tuple(limits), values[..., 0] * block_m3, values[..., 1] * (block_m3 * TONNE_PER_GRAM))
+        return out
+
     def half_widths(self, near: Mask, settings: ClassSettings) -> list[Array]:
         """(rows, columns) relative half-width for the panels of a year and of a quarter, the largest over the elements."""
         out = []
@@ -241,22 +289,23 @@ class _Reducers:
             out.append(np.where(near, np.max(found, axis=0).reshape(near.shape), np.nan))
         return out
 
-    def grade(self, number: int, near: Mask) -> SimulatedGrade:
-        """What is kept of the grade of one element."""
+    def grade(self, number: int, near: Mask, step: float) -> SimulatedGrade:
+        """What is kept of the grade of one element, in whole steps."""
         count = self.columns[number].count
         shares = list(QUANTILES.values())
         mean = self.column_sum[number] / count
         sd = np.sqrt(np.maximum(self.column_squares[number] / count - mean**2, 0.0) * count / max(count - 1, 1))
-        in_layers = self._in_layers
+        blocks, columns, in_cells, in_layers = self.blocks[number], self.columns[number], self._in_cells, self._in_layers
         return SimulatedGrade(
             tuple(self.cutoffs_ppm[number]),
-            self._in_cells(self.columns[number].percentiles(shares), near),
-            self._in_cells(mean, near),
-            self._in_cells(sd, near),
-            in_layers(self.blocks[number].percentiles(shares), near),
-            in_layers((self.metal_sum[number] / self.density_sum).ravel(), near),
-            self._in_cells(self.columns[number].probabilities(), near),
-            in_layers(self.blocks[number].probabilities(), near),
+            on_steps(in_cells(columns.percentiles(shares), near), step),
+            on_steps(in_cells(mean, near), step),
+            on_steps(in_cells(sd, near), step),
+            on_steps(in_layers(blocks.percentiles(shares), near), step),
+            on_steps(in_layers((self.metal_sum[number] / self.density_sum).ravel(), near), step),
+            on_steps(in_cells(columns.probabilities(), near), STEP_PROBABILITY),
+            on_steps(in_layers(blocks.probabilities(), near), STEP_PROBABILITY),
+            step,
         )
 
     def _in_cells(self, values: Array, near: Mask) -> Array:

@@ -159,9 +159,13 @@ def _missing(variograms: list[Variogram], seafloor: Seafloor) -> list[str]:
 
 
 def _barren(grades: list[Grade]) -> list[str]:
-    """Blocks whose kriged grade fell to zero or below and counts as zero: they lift the sum above the kriged total."""
-    counts = {grade.element: int(np.sum(grade.layer_ppm == 0)) for grade in grades}
-    return [f"{element}: {count:,} blocks have a kriged grade below zero, set to zero" for element, count in counts.items() if count]
+    """Blocks whose kriged grade fell below zero and counts as zero, which lifts the sum above the kriged total, or to less than half a step."""
+    counts = {grade.element: (int(np.sum(grade.layer_ppm == 0)), grade.step_ppm) for grade in grades}
+    return [
+        f"{element}: {count:,} blocks have a kriged grade of zero: below zero, which counts as zero, or below half a step of {step_ppm:g} ppm"
+        for element, (count, step_ppm) in counts.items()
+        if count
+    ]
 
 
 def _kriged(deposit: _Deposit, region: str, chosen: Mask, cutoff_ppm: float) -> Row:

@@ -11,6 +11,7 @@ import rasterio
 from assess import assess, with_settings
 from planted import SETTINGS, cores_on_a_grid, csv_text, varied_density_t_m3, varied_ppm
 
+from pipeline.artefacts import Grade, step_ppm_of
 from pipeline.config import CrossValidationSettings
 from pipeline.stages import cross_validation
 from pipeline.stages import grade as grade_stage
@@ -50,13 +51,28 @@ def test_doubling_density_changes_no_grade(plant, varied):
     assert known(double.density.column_sd_t_m3) == pytest.approx(2 * known(varied.density.column_sd_t_m3), rel=1e-9)
 
 
-def test_doubling_grades_doubles_estimate_and_sd(plant, varied):
-    double = assess(plant(cores_on_a_grid(lambda *place: 2 * varied_ppm(*place), varied_density_t_m3)))
-    for one, other in zip(varied.grades, double.grades, strict=True):
-        assert known(other.layer_ppm) == pytest.approx(2 * known(one.layer_ppm), rel=1e-9)
-        assert known(other.layer_sd_ppm) == pytest.approx(2 * known(one.layer_sd_ppm), rel=1e-9)
-        assert known(other.sd_ppm) == pytest.approx(2 * known(one.sd_ppm), rel=1e-9)
+def test_ten_times_the_grades_give_ten_times_estimate_and_sd(plant, varied):
+    """Also to the last step, which is ten times as large: a unit changes no digit."""
+    tenfold = assess(plant(cores_on_a_grid(lambda *place: 10 * varied_ppm(*place), varied_density_t_m3)))
+    for one, other in zip(varied.grades, tenfold.grades, strict=True):
+        assert other.step_ppm == 10 * one.step_ppm
+        assert known(other.layer_ppm) == pytest.approx(10 * known(one.layer_ppm), rel=1e-9)
+        assert known(other.layer_sd_ppm) == pytest.approx(10 * known(one.layer_sd_ppm), rel=1e-9)
+        assert known(other.sd_ppm) == pytest.approx(10 * known(one.sd_ppm), rel=1e-9)
         assert known(other.slope_of_regression) == pytest.approx(known(one.slope_of_regression), rel=1e-9)
+
+
+def test_grades_are_whole_steps_and_a_file_gives_back_what_was_in_memory(varied, tmp_path):
+    for grade in varied.grades:
+        assert grade.step_ppm == step_ppm_of(varied.composites.frame[f"{grade.element}_ppm"].max())
+        grade.write(tmp_path / f"grade_{grade.element}.tif")
+        again = Grade.read(tmp_path / f"grade_{grade.element}.tif")
+        assert again.step_ppm == grade.step_ppm
+        for name in ("mean_ppm", "sd_ppm", "layer_ppm", "layer_sd_ppm"):
+            values = getattr(grade, name)
+            assert np.array_equal(getattr(again, name), values, equal_nan=True)
+            steps = known(values) / grade.step_ppm
+            np.testing.assert_allclose(steps, np.rint(steps), atol=1e-9)
 
 
 def test_names_of_cores_do_not_matter(plant, varied):
@@ -67,10 +83,11 @@ def test_names_of_cores_do_not_matter(plant, varied):
 
 
 def test_mean_is_the_mass_weighted_mean_of_the_layers(varied):
+    """To a step: half of one for the mean, and up to half of one for what the layers lost."""
     for grade in varied.grades:
         mass = varied.density.layer_t_m3
         weighted = (grade.layer_ppm * mass).sum(axis=0) / mass.sum(axis=0)
-        assert known(grade.mean_ppm) == pytest.approx(known(weighted), rel=1e-9)
+        assert known(grade.mean_ppm) == pytest.approx(known(weighted), abs=grade.step_ppm)
 
 
 def test_sd_of_the_column_mean_knows_that_layers_are_related(reference):
@@ -115,7 +132,8 @@ def test_layer_that_no_core_reaches_is_missing_not_zero(plant):
         reached = np.isfinite(grade.mean_ppm)
         assert np.isfinite(grade.layer_ppm[:3, reached]).all()
         mass = result.density.layer_t_m3[:3]
-        assert known(grade.mean_ppm) == pytest.approx(known((grade.layer_ppm[:3] * mass).sum(axis=0) / mass.sum(axis=0)), rel=1e-9)
+        weighted = (grade.layer_ppm[:3] * mass).sum(axis=0) / mass.sum(axis=0)
+        assert known(grade.mean_ppm) == pytest.approx(known(weighted), abs=grade.step_ppm)
     mud_t = result.tonnes("dy", "kriged", "dry_mud_t")
     cells_m2 = np.where(np.isfinite(result.grades[0].mean_ppm), result.seafloor.region_share, 0) * result.seafloor.grid.cell_area_m2
     assert mud_t == pytest.approx(np.nansum(cells_m2 * result.density.layer_t_m3[:3]), rel=1e-9)
