@@ -225,7 +225,7 @@ $P/provenance.json: $P/tonnage.csv $P/totals.parquet $P/cross_validation.json $P
 
 # The checklist is told from what the others found; the schema beside it is made from the same models.
 $(TABLE1) &: $P/samples.parquet $P/composites.parquet $P/seafloor.tif $(VARIOGRAMS) $P/coregionalisation.json $P/cross_validation.json $P/validation.json \
-             $P/tonnage.csv $P/provenance.json $P/next_cores.json $L/published.json $L/program_table1.json
+             $P/classes.tif $P/tonnage.csv $P/provenance.json $P/next_cores.json $L/published.json $L/program_table1.json
 	$(call run,table1,$P/table1.json)
 
 # A map carries a second element too, and needs the grades of both; next_cores.json and squares.nc stand beside what they come from.

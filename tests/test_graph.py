@@ -98,8 +98,9 @@ def test_a_touched_core_rebuilds_nothing(assessment):
         ("maps", 'colour_map = "lipari"', MAPS),
         ("cutoffs", "dy_ppm = [0, 50]", SUMMARIES | MAPS),
         ("simulation", "realisations = 100", NEXT_CORES | SUMMARIES | MAPS),
-        ("next_cores", "count = 3", NEXT_CORES | TABLE1 | {"provenance.json", "index.html"}),
+        ("next_cores", "count = 3", NEXT_CORES | TABLE1 | MAPS | {"provenance.json"}),
         ("classes", "confidence = 0.8", SUMMARIES | MAPS),
+        ("recoverable", "max_slope_deg = 5.0", TABLE1 | MAPS | {"provenance.json"}),
         ("cross_validation", "folds = 4", {"cross_validation.json"} | GRADES | NEXT_CORES | SUMMARIES | MAPS),
         ("variogram", "", set()),
     ],
@@ -112,6 +113,12 @@ def test_a_setting_rebuilds_what_reads_it(assessment, section, line, rebuilt):
 def test_published_figures_reach_pages_and_the_checklist_only(assessment):
     (assessment.raw / "published" / "grade.csv").write_text("new figure")
     assert assessment.dirty() == MAPS | TABLE1
+
+
+def test_domains_reach_maps_only(assessment):
+    (assessment.raw / "domains").mkdir()
+    (assessment.raw / "domains" / "no_go.geojson").write_text("{}")
+    assert assessment.dirty() == MAPS - {"index.html"}
 
 
 def test_the_truth_reaches_no_estimate(assessment):

@@ -119,6 +119,17 @@ class Classes:
     year_half_width_share: Array
     quarter_half_width_share: Array
 
+    @classmethod
+    def matches(cls, path: Path) -> bool:
+        """Whether the file is this artefact."""
+        return path.name == "classes.tif"
+
+    @classmethod
+    def read(cls, path: Path, _raw: Path | None = None) -> Self:
+        """Read the raster alone; :class:`Simulation` writes it."""
+        _, bands, _ = read_raster(path)
+        return cls(*bands.values())
+
 
 @dataclass(frozen=True)
 class SquareTotals:

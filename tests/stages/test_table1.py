@@ -18,6 +18,7 @@ from pydantic import ValidationError
 from pipeline.artefacts import (
     BathymetryFiles,
     Calibration,
+    Classes,
     CoreFiles,
     Marks,
     PublishedFiles,
@@ -26,7 +27,7 @@ from pipeline.artefacts import (
     table1_schema,
 )
 from pipeline.artefacts.formats import read_geoparquet, read_raster
-from pipeline.checklist.facts import find_in
+from pipeline.checklist.facts import find_in, number
 from pipeline.config import SECTIONS
 from pipeline.errors import ArtefactError
 from pipeline.scan import RAW_LISTS
@@ -50,9 +51,9 @@ def told(reference, published):
 def measured(plant, published):
     """Checklist of a survey that was measured: two laboratories, detection limits, check assays, dates, a log."""
     rows = cores_on_a_grid(varied_ppm, varied_density_t_m3)
-    for number, row in enumerate(rows):
+    for position, row in enumerate(rows):
         row |= {"laboratory": "Lab A", "method": "ICP-MS", "detection_limit_ppm": 0.5, "date": "2020-05-01", "device": "piston corer"}
-        row |= {"lithology": "pelagic clay", "dy_ppm": "<0.5" if number == 0 else row["dy_ppm"]}
+        row |= {"lithology": "pelagic clay", "dy_ppm": "<0.5" if position == 0 else row["dy_ppm"]}
     checks = [
         {**row, "qc_type": "duplicate", "laboratory": "Lab B\r\n=1+1", "dy_ppm": 1.1 * row["dy_ppm"], "gd_ppm": 1.1 * row["gd_ppm"]}
         for row in rows[1:9]
@@ -80,6 +81,7 @@ def fill_in(assessment, published, **changes):
         "joint": assessment.joint,
         "cross_validation": assessment.cross_validation,
         "validation": assessment.validation,
+        "classes": assessment.simulation.classes,
         "tonnage": assessment.tonnage,
         "provenance": provenance_of(assessment),
         "next_cores": assessment.next_cores,
@@ -423,6 +425,14 @@ NOT_FOR_A_PROGRAM = (
 )
 
 
+@pytest.mark.parametrize(
+    ("value", "digits", "shown"),
+    [(None, 1, "–"), (np.nan, 0, "–"), (-0.04, 1, "0.0"), (-1234.5, 1, "−1,234.5"), (1e6, 0, "1,000,000"), (0.0, 2, "0.00")],
+)
+def test_figures_are_written_as_people_read_them(value, digits, shown):
+    assert number(value, digits) == shown
+
+
 def test_a_program_signs_for_nobody(told, measured):
     for checklist in (told, measured[1]):
         for criterion in NOT_FOR_A_PROGRAM:
@@ -435,26 +445,24 @@ def test_a_program_signs_for_nobody(told, measured):
 
 def test_confidence_follows_the_classes(reference, published, told):
     assert (told.content["unfc"]["E"]["code"], told.content["unfc"]["F"]["code"], told.content["unfc"]["G"]["code"]) == ("E3.2", "F4", "G3")
-    frame = reference.tonnage.frame
-    row = frame[(frame["region"] == "supported") & (frame["cutoff_ppm"] == 0)]
-    better = row.assign(region="indicated", area_km2=row["area_km2"] / 4)
-    found = fill_in(reference, published, tonnage=replace(reference.tonnage, frame=joined_rows(frame, better))).content["unfc"]["G"]
-    assert found["code"] == "G2+G3"
-    supported = float(row.loc[(row["element"] == "dy") & (row["statistic"] == "mean"), "area_km2"].item())
-    assert f"G2: {supported / 4:,.0f} km² indicated; G3: {supported * 3 / 4:,.0f} km² inferred" in found["reason"]["en"]
-
-
-def joined_rows(*frames):
-    import pandas as pd
-
-    return pd.concat(frames, ignore_index=True)
+    classes = reference.simulation.classes
+    east = np.arange(classes.code.shape[1]) < 10
+    better = replace(classes, code=np.where(east & (classes.code == 1), 2.0, classes.code))
+    checklist = fill_in(reference, published, classes=better)
+    assert checklist.content["unfc"]["G"]["code"] == "G2+G3"
+    share, cell_km2 = reference.seafloor.region_share, 4.0
+    indicated, inferred = (share[better.code == code].sum() * cell_km2 for code in (2, 1))
+    assert f"G2: {indicated:,.0f} km² indicated; G3: {inferred:,.0f} km² inferred" in checklist.content["unfc"]["G"]["reason"]["en"]
+    assert f"indicated {indicated:,.0f} km², inferred {inferred:,.0f} km²" in said(checklist, "Classification")
 
 
 def test_without_realisations_there_is_no_class_and_no_confidence(reference, published):
     frame = reference.tonnage.frame
     kriged = replace(reference.tonnage, frame=frame[frame["statistic"] == "kriged"].reset_index(drop=True))
     unsimulated = {**reference.validation.content, "simulation": {"not_simulated": {"dy": "too few cores", "gd": "too few cores"}}}
-    checklist = fill_in(reference, published, tonnage=kriged, validation=replace(reference.validation, content=unsimulated))
+    none = np.where(np.isfinite(reference.simulation.classes.code), 0.0, np.nan)
+    changed = {"validation": replace(reference.validation, content=unsimulated), "classes": Classes(none, none, none, none)}
+    checklist = fill_in(reference, published, tonnage=kriged, **changed)
     assert checklist.content["unfc"]["G"]["code"] is None
     for criterion in ("Classification", "Classification: test on production volumes", "Discussion of relative accuracy and confidence: the total"):
         assert items(checklist)[criterion]["state"] == "not available"
