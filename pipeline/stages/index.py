@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from statistics import NormalDist
 from typing import Any
 
 import numpy as np
 
-from pipeline.artefacts import CLASSES, Composites, Grade, Page, Provenance, PublishedFiles, Samples, Seafloor, Tonnage, TruthFiles, Validation
+from pipeline.artefacts import CLASSES, Composites, Grade, Page, Provenance, PublishedFiles, Samples, Seafloor, Tonnage, Validation
 from pipeline.config import AssessmentSettings, ElementSettings, MapSettings
 from pipeline.units import KM2_PER_M2, oxide_name
 from pipeline.web.texts import INDEX, Text, element_name, left_out, not_measured, subscripted, symbol_of
@@ -16,8 +15,7 @@ Row = dict[str, float]
 Totals = dict[tuple[str, str, str], Row]
 
 _FIGURES = ("area_km2", "dry_mud_t", "grade_ppm", "metal_t", "oxide_t")
-_BELOW = {"p05": 0.05, "p10": 0.10, "p50": 0.50, "p90": 0.90, "p95": 0.95}
-_STATISTICS = ("mean", *_BELOW)
+_STATISTICS = ("mean", "p05", "p10", "p50", "p90", "p95")
 _PUBLISHED = ("takaya_2018_area", "takaya_2018_rey_mean", "takaya_2018_reo_total", "takaya_2018_best_square_reo", "takaya_2018_sites")
 _MOST_FILES = 20  # named on the page; more are counted
 _BAR_SHARE = 1.05  # length of a bar of tonnes, of its highest figure
@@ -31,7 +29,6 @@ def run(
     seafloor: Seafloor,
     composites: Composites,
     validation: Validation,
-    truth: TruthFiles,
     published: PublishedFiles,
     provenance: Provenance,
     maps: MapSettings,
@@ -48,7 +45,7 @@ def run(
     from pipeline.web.start_page import start_page
 
     totals = _totals(tonnage)
-    checks = _truth_checks(truth, totals, elements, samples)
+    checks = _truth_checks(validation, elements)
     area_km2 = float(np.nansum(seafloor.region_share)) * seafloor.grid.cell_area_m2 * KM2_PER_M2
     wet = seafloor.depth_m[np.isfinite(seafloor.depth_m) & (seafloor.region_share > 0)]
     layers, cell_m = seafloor.layers, seafloor.grid.cell_m
@@ -207,45 +204,25 @@ def _tables(totals: Totals, elements: ElementSettings) -> list[dict[str, Any]]:
     return tables
 
 
-def _truth_checks(truth: TruthFiles, totals: Totals, elements: ElementSettings, samples: Samples) -> list[dict[str, Any]]:
-    """Estimate beside truth, per element; nothing once a sample is measured, or where no truth is kept."""
-    if samples.marks.data_kind != "synthetic":
-        return []
+def _truth_checks(validation: Validation, elements: ElementSettings) -> list[dict[str, Any]]:
+    """Estimate beside truth at cut-off 0, per element; nothing once a sample is measured, or where no truth is kept."""
     checks = []
-    for _, known in truth.elements():
-        for element in elements.assessed:
-            total = known.get(element, {}).get("total")
-            # The truth is that of the whole region, so it is the row "all" that can be compared.
-            if total is None or "all" not in _regions(totals, element):
+    for element in elements.assessed:
+        for row in validation.content["elements"].get(element, {}).get("truth") or []:
+            metal, areas = row["metal_t"], (row["area_km2"]["truth"], row["area_km2"].get("mean"))
+            if row["cutoff_ppm"] > 0 or "mean" not in metal:
                 continue
-            row = {statistic: totals[element, "all", statistic] for statistic in _STATISTICS}
-            truth_t, areas = float(total["metal_t"]), (float(total["area_km2"]), row["mean"]["area_km2"])
             checks.append(
                 {
                     "element": element,
                     "name": element_name(element),
-                    "truth": rounded(truth_t),
-                    "mean": rounded(row["mean"]["metal_t"]),
-                    "low": rounded(row["p05"]["metal_t"]),
-                    "high": rounded(row["p95"]["metal_t"]),
-                    "inside": row["p05"]["metal_t"] <= truth_t <= row["p95"]["metal_t"],
-                    "percentile": rounded(100 * _place(truth_t, row), 3),
+                    **{key: rounded(metal[statistic]) for key, statistic in (("truth", "truth"), ("mean", "mean"), ("low", "p05"), ("high", "p95"))},
+                    "inside": metal["inside"],
+                    "percentile": rounded(100 * metal["share_below"], 3),
                     "areas": [rounded(area) for area in areas] if abs(areas[0] - areas[1]) > _SAME_AREA * areas[0] else None,
                 }
             )
     return checks
-
-
-def _place(truth_t: float, row: dict[str, Row]) -> float:
-    """Share of the realisations below the truth, read between the percentiles of the table; lognormal beyond them."""
-    known = np.log([row[statistic]["metal_t"] for statistic in _BELOW])
-    scores = np.array([NormalDist().inv_cdf(share) for share in _BELOW.values()])
-    at = float(np.log(truth_t))
-    if not np.all(np.diff(known) > 0):
-        return float(np.mean(known < at))
-    part = int(np.clip(np.searchsorted(known, at) - 1, 0, known.size - 2))
-    slope = (scores[part + 1] - scores[part]) / (known[part + 1] - known[part])
-    return NormalDist().cdf(float(scores[part] + slope * (at - known[part])))
 
 
 def _line(check: dict[str, Any]) -> str:

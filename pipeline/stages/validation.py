@@ -43,6 +43,7 @@ _COPIED = ("realisations", "checks", "accuracy", "sources", "closed_form", "tail
 _SLICES = 8  # of a swath profile along easting and northing
 _TOP_CUT = 0.99
 _FIGURES = ("area_km2", "dry_mud_t", "metal_t")
+_DIGITS = 1e-6  # relative: files of the truth are rounded
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,8 @@ class _Blocks:
     positions_m: Array
     layer: Integers
     mud_t: Array
+
+_DIGITS = 1e-6  # relative: the files of the truth are rounded
 
 
 def run(
@@ -263,6 +266,8 @@ def _place(truth: float, totals: pd.DataFrame, cutoff_ppm: float, key: str) -> C
     if draws.size == 0:
         return {}
     low, high = (float(np.quantile(draws, QUANTILES[name], method="weibull")) for name in ("p05", "p95"))
-    # A truth that many realisations meet exactly (all of the area, or nothing) lies in their middle.
-    below = (np.count_nonzero(draws < truth) + np.count_nonzero(draws <= truth)) / 2 / draws.size
-    return {"mean": float(draws.mean()), "p05": low, "p95": high, "inside": low <= truth <= high, "share_below": below}
+    # A truth that many realisations meet (all of the area, or nothing) lies in their middle; the truth is kept to seven digits.
+    met = np.isclose(draws, truth, rtol=_DIGITS, atol=0.0)
+    below = (np.count_nonzero((draws < truth) & ~met) + np.count_nonzero((draws < truth) | met)) / 2 / draws.size
+    inside = low * (1 - _DIGITS) <= truth <= high * (1 + _DIGITS)
+    return {"mean": float(draws.mean()), "p05": low, "p95": high, "inside": inside, "share_below": below}

@@ -166,6 +166,13 @@ def test_a_truth_that_every_realisation_meets_lies_in_the_middle(reference):
     assert metal["inside"]
 
 
+def test_a_truth_rounded_in_its_file_is_met_by_the_realisations_it_was_rounded_from(content):
+    area = content["elements"]["dy"]["truth"][0]["area_km2"]
+    assert area["truth"] != area["mean"]
+    assert area["inside"]
+    assert area["share_below"] == 0.5
+
+
 def test_measured_cores_are_compared_with_no_truth(reference):
     from pipeline.artefacts import Marks
 
