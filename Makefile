@@ -158,7 +158,7 @@ TABLE1 := $P/table1.json $P/table1.schema.json
 PRODUCTS := $P/samples.parquet $P/rejected.csv $P/seafloor.tif $P/composites.parquet $(VARIOGRAMS) \
             $P/coregionalisation.json $P/cross_validation.json $P/density.tif $(GRADES) $(SIMULATED) $(NEXT_CORES) $P/tonnage.csv $P/block_model.nc $P/validation.json \
             $P/provenance.json $(TABLE1) \
-            $(PAGES) $M/index.html
+            $(PAGES) $M/index.html $M/report.html
 
 # $(call run,STAGE) hands a stage all prerequisites but the list of its own program; the stage knows each by its name.
 run = @$(PY) -m pipeline $1 $(filter-out $L/program_%,$^) --raw $(LINKS)/raw --out $(or $2,$@)
@@ -235,7 +235,12 @@ $(PAGES): $(GRADES) $P/totals.parquet $P/squares.nc $P/next_cores.json $P/densit
 	$(call run,map)
 
 $M/index.html: $P/tonnage.csv $P/samples.parquet $P/seafloor.tif $P/composites.parquet $P/validation.json $(GRADES) \
-               $L/truth.json $L/published.json $(patsubst %,$S/%.json,maps assessment elements) $P/provenance.json $L/program_index.json
+               $L/published.json $(patsubst %,$S/%.json,maps assessment elements) $P/provenance.json $L/program_index.json
 	$(call run,index)
+
+$M/report.html: $P/samples.parquet $P/composites.parquet $P/seafloor.tif $(VARIOGRAMS) $P/coregionalisation.json $P/cross_validation.json $P/validation.json \
+                $P/tonnage.csv $(GRADES) $P/density.tif $P/provenance.json $P/table1.json $P/next_cores.json $L/published.json \
+                $(patsubst %,$S/%.json,elements assessment maps) $L/program_report.json
+	$(call run,report)
 
 endif

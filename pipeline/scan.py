@@ -43,10 +43,15 @@ RAW_LISTS = {
 }
 """Folders of RAW and what is read there, in any sub-folder."""
 
-STAGES_THAT_SHOW = ("map", "index", "table1")
+STAGES_THAT_SHOW = ("map", "index", "report", "table1")
 """The stages that depend on pipeline/web."""
 
-PARTS_OF_STAGES = {"pipeline/checklist/": ("table1",), "pipeline/map_page/": ("map",), "pipeline/published_comparison.py": ("report", "table1")}
+PARTS_OF_STAGES = {
+    "pipeline/checklist/": ("table1",),
+    "pipeline/map_page/": ("map",),
+    "pipeline/published_comparison.py": ("report", "table1"),
+    "pipeline/report_page/": ("report",),
+}
 """Program files, or folders of them, that only these stages import: a word changed there rebuilds no estimate."""
 
 CALIBRATION = "pipeline/calibration.json"

@@ -13,22 +13,32 @@ import rasterio
 from affine import Affine
 
 from pipeline.artefacts import (
+    QUANTILES,
+    STEP_PROBABILITY,
     TONNAGE_COLUMNS,
     BathymetryFiles,
+    Classes,
     Composites,
     Density,
+    DomainFiles,
     Grade,
     Marks,
+    NextCores,
     Page,
     Provenance,
     PublishedFiles,
     Samples,
     Seafloor,
+    SimulatedGrade,
+    Simulation,
+    Squares,
+    SquareTotals,
+    Subject,
     Tonnage,
-    TruthFiles,
     Validation,
+    on_steps,
 )
-from pipeline.config import AssessmentSettings, CutoffSettings, ElementSettings, GridSettings, MapSettings, RegionSettings
+from pipeline.config import AssessmentSettings, CutoffSettings, ElementSettings, GridSettings, MapSettings, RecoverableSettings, RegionSettings
 from pipeline.files import sha256_of
 from pipeline.grid import Grid, layers_of, region_grid, region_share
 from pipeline.stages import index
@@ -73,6 +83,10 @@ class World:
     samples: Samples
     composites: Composites
     tonnage: Tonnage
+    simulation: Simulation
+    squares: Squares
+    next_cores: NextCores
+    more: tuple[Grade, ...] = ()
     title: str = "Test region"
     island: bool = True
     checks: dict[str, Any] = field(default_factory=lambda: CHECKS)
@@ -86,20 +100,31 @@ class World:
         files = sorted(path for path in folder.rglob("*") if path.is_file())
         return kind(self.raw, {path.relative_to(self.raw).as_posix(): sha256_of(path) for path in files})
 
-    def map_page(self, **settings) -> Page:
+    def map_page(self, element: str | None = None, recoverable: RecoverableSettings | None = None, **settings) -> Page:
+        """Map of the first element, or of another."""
         maps = MapSettings(**({**ISLAND, **settings} if self.island else settings))
+        grades = [self.grade, *self.more]
+        elements = [grade.element for grade in grades]
         return map_stage.run(
-            self.grade,
+            Subject(element or self.grade.element),
+            grades,
             self.density,
             self.seafloor,
             self.samples,
             self.composites,
+            self.simulation,
+            self.squares,
+            self.next_cores,
             self.tonnage,
             self._listed(BathymetryFiles),
+            self._listed(DomainFiles),
             self._listed(PublishedFiles),
             maps,
             AssessmentSettings.model_construct(title=self.title),
-            CutoffSettings(**{f"{self.grade.element}_ppm": list(CUTOFFS)}),
+            REGION,
+            ElementSettings(assessed=elements),
+            CutoffSettings(**{f"{element}_ppm": list(CUTOFFS) for element in elements}),
+            recoverable or RecoverableSettings(),
         )
 
     def index_page(self) -> Page:
@@ -109,8 +134,7 @@ class World:
             self.samples,
             self.seafloor,
             self.composites,
-            Validation(self.checks),
-            self._listed(TruthFiles),
+            Validation({"elements": {}, **self.checks}),
             self._listed(PublishedFiles),
             Provenance({"numbers": [1, 2]}),
             MapSettings(),
@@ -123,6 +147,9 @@ def world(
     raw: Path,
     *,
     element: str = "dy",
+    more: tuple[str, ...] = (),
+    not_simulated: tuple[str, ...] = (),
+    layers: int = 3,
     data_kind: str = "measured",
     rows_left_out: int = 0,
     title: str = "Test region",
@@ -130,34 +157,107 @@ def world(
     island: bool = True,
     more_cores: tuple[tuple[str, float, float], ...] = (),
 ) -> World:
-    """Assessment on a slope of the seafloor with grades that rise to the north-east and with depth; any text passes, also a title too long."""
-    grid, layers, marks = region_grid(REGION, GRID), layers_of(GRID), Marks(data_kind, rows_left_out)
-    easting_m, northing_m = grid.centres_m()
-    mean_ppm = 60 + 30 * (easting_m / easting_m.max() + northing_m / northing_m.max()) / 2
-    mean_ppm[-2:, :3] = np.nan
-    layer_ppm = mean_ppm + np.array([-20.0, 0.0, 20.0])[:, None, None]
-    sd_ppm = np.where(np.isfinite(mean_ppm), 5.0 + easting_m / 1e4, np.nan)
-    layer_sd_ppm = np.stack([sd_ppm * 2, sd_ppm + northing_m / 1e4, sd_ppm * 3])
-    grade = Grade(element, grid, layers, mean_ppm, sd_ppm, layer_ppm, layer_sd_ppm, np.ones(grid.shape), marks, "ordinary")
-    density = Density(grid, layers, *(np.full(shape, 0.5) for shape in (grid.shape, grid.shape, layer_ppm.shape, layer_ppm.shape)), "measured", marks)
+    """Assessment on a slope of the seafloor with grades that rise to the north-east and with depth; any text passes, also a title too long.
+
+    Grades of each further element are 10 ppm higher than those of the one before.
+    """
+    grid, marks = region_grid(REGION, GRID), Marks(data_kind, rows_left_out)
+    frame = layers_of(GRID.model_copy(update={"bottom_m": float(layers)}))
+    elements = (element, *more)
+    easting_m, _ = grid.centres_m()
+    grades = [_grade(name, 10.0 * i, grid, frame, marks) for i, name in enumerate(elements)]
+    shapes = (grid.shape, grid.shape, (layers, *grid.shape), (layers, *grid.shape))
+    density = Density(grid, frame, *(np.full(shape, 0.5) for shape in shapes), "measured", marks)
     share = region_share(grid, REGION)
-    seafloor = Seafloor(grid, layers, 5500 + easting_m / 100, np.ones(grid.shape), share, "bathymetry/slope.tif (11,000 m)", 11_000.0)
+    seafloor = Seafloor(grid, frame, 5500 + easting_m / 100, np.ones(grid.shape), share, "bathymetry/slope.tif (11,000 m)", 11_000.0)
     cores = ((first_core, *CORES[0][1:]), *CORES[1:], *more_cores)
+    simulated = [grade for grade in grades if grade.element not in not_simulated]
     return World(
         _raw(raw),
-        grade,
+        grades[0],
         density,
         seafloor,
-        Samples(_samples(cores, element), pd.DataFrame(), marks),
-        Composites(_composites(cores, element), layers, (element,), "measured", marks),
-        Tonnage(_tonnage(element, data_kind)),
+        Samples(_samples(cores, elements), pd.DataFrame(), marks),
+        Composites(_composites(cores, elements, layers), frame, elements, "measured", marks),
+        Tonnage(_tonnage(elements, not_simulated, data_kind)),
+        _simulation(simulated, share, marks),
+        _squares(simulated, marks),
+        _next_cores(grid, elements, marks),
+        tuple(grades[1:]),
         title,
         island,
     )
 
 
+def cell_centre(grid, row, column):
+    """Longitude and latitude of a cell's centre."""
+    easting_m, northing_m = grid.centres_m()
+    return tuple(float(value) for value in grid.to_lonlat(easting_m[row, column], northing_m[row, column]))
+
+
+def _grade(element, higher_ppm, grid, layers, marks):
+    easting_m, northing_m = grid.centres_m()
+    mean_ppm = on_steps(60 + higher_ppm + 30 * (easting_m / easting_m.max() + northing_m / northing_m.max()) / 2, 0.1)
+    mean_ppm[-2:, :3] = np.nan
+    layer_ppm = on_steps(mean_ppm + np.linspace(-20.0, 20.0, layers.count)[:, None, None], 0.1)
+    sd_ppm = on_steps(np.where(np.isfinite(mean_ppm), 5.0 + easting_m / 1e4, np.nan), 0.1)
+    layer_sd_ppm = on_steps(np.stack([sd_ppm * 2 + abs(northing_m) / 1e4 * layer for layer in range(layers.count)]), 0.1)
+    return Grade(element, grid, layers, mean_ppm, sd_ppm, layer_ppm, layer_sd_ppm, np.ones(grid.shape), marks, "ordinary", 0.1)
+
+
+def _simulation(grades, share, marks):
+    """Percentiles at fixed shares of the estimate, wider to the east; probabilities that fall with the cut-off."""
+    grid, layers = grades[0].grid, grades[0].layers
+    spread = np.linspace(0.1, 0.6, grid.shape[1])
+    around = np.linspace(-1.0, 1.2, len(QUANTILES))[:, None, None] * spread
+    found = {}
+    for grade in grades:
+        column = on_steps(grade.mean_ppm * (1 + around), 0.1)
+        blocks = on_steps(grade.layer_ppm * (1 + around[:, None]), 0.1)
+        over = [
+            on_steps(np.clip(0.5 + (values - np.array(CUTOFFS).reshape(-1, *[1] * values.ndim)) / 100, 0, 1), STEP_PROBABILITY)
+            for values in (grade.mean_ppm, grade.layer_ppm)
+        ]
+        found[grade.element] = SimulatedGrade(CUTOFFS, column, column[3], grade.sd_ppm, blocks, blocks[3], *over, 0.1)
+    known = np.isfinite(grades[0].mean_ppm)
+    code = np.where(known, np.where(np.arange(grid.shape[1]) < 5, 0.0, 1.0), np.nan)
+    classes = Classes(code, np.where(known, np.where(code == 0, 1.0, 3.0), np.nan), np.full(grid.shape, 0.3), np.full(grid.shape, 0.5))
+    return Simulation(grid, layers, pd.DataFrame(), found, classes, {"not_simulated": {}}, marks)
+
+
+def _squares(grades, marks):
+    side, grid = 8, grades[0].grid
+    rows, columns = (-(-count // side) for count in grid.shape)
+    random = np.random.default_rng(7)
+    totals = {}
+    for grade in grades:
+        mud_t = random.uniform(0.9, 1.1, (20, 1, rows, columns)) * 1e7 * np.array([1.0, 0.6, 0.2])[:, None, None]
+        totals[grade.element] = SquareTotals(CUTOFFS, mud_t, mud_t * 70e-6)
+    return Squares(side, grid, totals, marks)
+
+
+def _next_cores(grid, elements, marks):
+    cores = [
+        {
+            "rank": rank,
+            "longitude_deg": longitude,
+            "latitude_deg": latitude,
+            "water_depth_m": 5600.0,
+            "element": elements[0],
+            "sd_before_t": 27_800.0,
+            "sd_after_t": 27_800.0 * (1 - 0.03 * rank),
+            "reduction_share": 0.06 * rank,
+            "by_element": {
+                element: {"sd_before_t": 27_800.0, "sd_after_t": 27_800.0 * (1 - 0.03 * rank), "reduction_share": 0.06 * rank} for element in elements
+            },
+        }
+        for rank, longitude, latitude in ((1, 153.72, 22.12), (2, 154.0, 21.9))
+    ]
+    return NextCores(grid, cores, {}, {"element": elements[0]}, marks)
+
+
 def _raw(raw: Path) -> Path:
-    for kind in ("bathymetry", "published", "truth"):
+    for kind in ("bathymetry", "domains", "published", "truth"):
         (raw / kind).mkdir(parents=True, exist_ok=True)
     x, y = np.meshgrid(np.linspace(0, 12, 60), np.linspace(0, 9, 60))
     profile = {"driver": "GTiff", "width": 60, "height": 60, "count": 1, "dtype": "float32", "crs": "EPSG:4326"}
@@ -167,7 +267,7 @@ def _raw(raw: Path) -> Path:
     return raw
 
 
-def _samples(cores, element):
+def _samples(cores, elements):
     rows = [
         {
             "core_id": name,
@@ -177,7 +277,7 @@ def _samples(cores, element):
             "penetration_m": 3.5,
             "from_m": top,
             "to_m": top + 0.2,
-            f"{element}_ppm": 50.0 + 10 * top,
+            **{f"{element}_ppm": 50.0 + 10 * top + i for i, element in enumerate(elements)},
             "source_file": "cores/cruise.csv",
         }
         for name, longitude, latitude in cores
@@ -187,32 +287,30 @@ def _samples(cores, element):
     return gpd.GeoDataFrame(frame, geometry=gpd.points_from_xy(frame["longitude_deg"], frame["latitude_deg"]), crs="EPSG:4326")
 
 
-def _composites(cores, element):
-    rows = [
-        {
-            "core_id": name,
-            "layer": layer,
-            f"{element}_ppm": 50.0 + 10 * layer,
-            f"{element}_g_m3": (50.0 + 10 * layer) * 0.5,
-            f"{element}_sampled_share": 0.4,
-            "dry_bulk_density_t_m3": 0.5,
-            "longitude_deg": longitude,
-            "latitude_deg": latitude,
-        }
-        for name, longitude, latitude in cores
-        for layer in range(3)
-    ]
+def _composites(cores, elements, layers):
+    rows = []
+    for name, longitude, latitude in cores:
+        for layer in range(layers):
+            row = {"core_id": name, "layer": layer, "dry_bulk_density_t_m3": 0.5, "longitude_deg": longitude, "latitude_deg": latitude}
+            for i, element in enumerate(elements):
+                ppm = 50.0 + 10 * layer + i
+                row |= {f"{element}_ppm": ppm, f"{element}_g_m3": ppm * 0.5, f"{element}_sampled_share": 0.4}
+            rows.append(row)
     frame = pd.DataFrame(rows)
     return gpd.GeoDataFrame(frame, geometry=gpd.points_from_xy(frame["longitude_deg"], frame["latitude_deg"]), crs="EPSG:4326")
 
 
-def _tonnage(element, data_kind):
-    factor = oxide_per_element(element) or np.nan
+def _tonnage(elements, not_simulated, data_kind):
     rows = []
-    for region, size in (("all", 1.0), ("supported", 0.9)):
-        rows += [_row(element, region, cutoff, "kriged", size * (1 - cutoff / 100), factor, data_kind) for cutoff in CUTOFFS]
-        spread = {"mean": 1.0, "p05": 0.8, "p10": 0.85, "p50": 0.99, "p90": 1.15, "p95": 1.22, "sd": 0.12}
-        rows += [_row(element, region, 0.0, statistic, size * share, factor, data_kind) for statistic, share in spread.items()]
+    spread = {"mean": 1.0, "p05": 0.8, "p10": 0.85, "p50": 0.99, "p90": 1.15, "p95": 1.22, "sd": 0.12}
+    for i, element in enumerate(elements):
+        factor = oxide_per_element(element) or np.nan
+        for region, part in (("all", 1.0), ("supported", 0.9)):
+            for cutoff in CUTOFFS:
+                size = part * (1 - cutoff / 100) * (1 + 0.1 * i)
+                rows.append(_row(element, region, cutoff, "kriged", size, factor, data_kind))
+                if element not in not_simulated:
+                    rows += [_row(element, region, cutoff, name, size * share, factor, data_kind) for name, share in spread.items()]
     return pd.DataFrame(rows, columns=list(TONNAGE_COLUMNS))
 
 

@@ -21,7 +21,7 @@ CLEAN = {name: value for name, value in os.environ.items() if not name.startswit
 VARIOGRAMS = {"variogram_dy.json", "variogram_gd.json", "variogram_density.json"}
 COMPARED = {"coregionalisation.json", "cross_validation.json"}
 GRADES = {"grade_dy.tif", "grade_gd.tif"}
-MAPS = {"grade_dy.html", "grade_gd.html", "index.html"}
+MAPS = {"grade_dy.html", "grade_gd.html", "index.html", "report.html"}
 PER_CELL = {f"{kind}_{element}.tif" for kind in ("percentiles", "probability") for element in ("dy", "gd")}
 SIMULATED = {"totals.parquet", "classes.tif", "simulation.json", "squares.nc"} | PER_CELL
 NEXT_CORES = {"next_cores.json", "next_cores_dy.tif", "next_cores_gd.tif"}
@@ -118,12 +118,12 @@ def test_published_figures_reach_pages_and_the_checklist_only(assessment):
 def test_domains_reach_maps_only(assessment):
     (assessment.raw / "domains").mkdir()
     (assessment.raw / "domains" / "no_go.geojson").write_text("{}")
-    assert assessment.dirty() == MAPS - {"index.html"}
+    assert assessment.dirty() == MAPS - {"index.html", "report.html"}
 
 
 def test_the_truth_reaches_no_estimate(assessment):
     (assessment.raw / "truth" / "survey.json").write_text("another truth")
-    assert assessment.dirty() == {"validation.json", "index.html"} | TABLE1
+    assert assessment.dirty() == {"validation.json", "index.html", "report.html"} | TABLE1
 
 
 REMADE = ("grade_dy.tif", "density.tif", "samples.parquet", "rejected.csv", "totals.parquet", "probability_gd.tif", "squares.nc", "next_cores_gd.tif")
@@ -195,7 +195,7 @@ LAYERS = (
     {"scan", "reference_survey", "new_core", "stages"},
     {"simulation_checks"},
     {"deposit"},
-    {"checklist", "map_page"},
+    {"checklist", "map_page", "report_page"},
     {"published_comparison"},
     {"bathymetry", "intake", "field"},  # what several stages share
     {"artefacts"},

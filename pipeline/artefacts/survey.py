@@ -215,7 +215,7 @@ class DomainFiles(RawFiles):
                 content = json.loads(self.content(name).decode("utf-8-sig"))
                 features = content["features"] if content["type"] == "FeatureCollection" else [content]
                 found += [_domain(feature, name.rpartition("/")[2].rpartition(".")[0]) for feature in features]
-            except (ValueError, TypeError, KeyError, RecursionError):
+            except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
                 found.append(Domain(name, []))
         return found
 
@@ -224,13 +224,14 @@ def _domain(feature: dict[str, Any], file: str) -> Domain:
     geometry = feature.get("geometry", feature) if feature.get("type") == "Feature" else feature
     properties = feature.get("properties") or {}
     name = next((str(properties[key]) for key in ("name", "NAME", "Name") if isinstance(properties, dict) and properties.get(key)), file)
-    kind = (geometry or {}).get("type")
-    polygons = {"Polygon": lambda: [geometry["coordinates"]], "MultiPolygon": lambda: geometry["coordinates"]}.get(str(kind), list)()
+    kind, positions = (geometry or {}).get("type"), (geometry or {}).get("coordinates") or []
+    polygons = {"Polygon": [positions], "MultiPolygon": positions}.get(str(kind), [])
     try:
         rings = [[(float(point[0]), float(point[1])) for point in ring] for polygon in polygons for ring in polygon]
     except (ValueError, TypeError, IndexError):
         return Domain(name, [])
-    usable = all(len(ring) >= 4 and all(np.isfinite(point).all() and abs(point[1]) <= 90 and abs(point[0]) <= 540 for point in ring) for ring in rings)
+    # ASSUME: longitudes may run to 540 degrees east, so that a polygon across the 180th meridian stays in one piece.
+    usable = all(len(ring) >= 4 and all(abs(longitude) <= 540 and abs(latitude) <= 90 for longitude, latitude in ring) for ring in rings)
     return Domain(name, rings if usable else [])
 
 

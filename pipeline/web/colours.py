@@ -20,6 +20,9 @@ ENTRIES = 254
 SD_COLOUR_MAP = "acton"
 """A scale of its own, so that an uncertainty is never taken for a grade."""
 
+PROBABILITY_COLOUR_MAP = "lapaz"
+"""One more, for shares of realisations."""
+
 
 def colour_table(name: str) -> NDArray[np.uint8]:
     """(entries, 3) red, green, blue of a named scale, from low to high."""

@@ -1,163 +1,203 @@
-/* The map's panel. Data arrive in JSON blocks; everything a person wrote is shown with textContent, never as markup. */
+/* The map and its panel. Data arrive in JSON blocks; everything a person wrote is shown with textContent, never as markup. */
 "use strict";
 
 function seabedMap(handles) {
-  const NOTHING = 65535, SVG = "http://www.w3.org/2000/svg";
+  const SVG = "http://www.w3.org/2000/svg", GRADES = ["grade", "p10", "p50", "p90"], LAYERS_SHOWN = ["grade", "cores", "region", "contours", "zone", "relief"];
   const $ = (id) => document.getElementById(id);
   const block = (id) => JSON.parse($(id).textContent);
   const data = block("map-data"), words = block("words"), map = handles.map;
-  const state = { lang: "en", statistic: "grade", layer: 0, cut: 0, region: 0, opacity: data.opacity };
-  let cells = null, lookup = null, highest = null; // unpacked after the first paint
+  const state = { lang: "en", element: data.own, statistic: "grade", layer: 0, cut: 0, region: 0, opacity: data.opacity };
+  const shown = new Set(); // names of the layers that are on
+  const store = {}; // unpacked rasters by element, after the first paint
+  let places = null, lookup = null, squares = {};
 
   /* ---------- words and numbers ---------- */
+  const element = (key = state.element) => data.elements.find((one) => one.key === key);
+  const basics = () => ({ symbol: element().symbol, oxide: element().oxide ?? "", name: element().name[state.lang], top: number(data.top_m), bottom: number(data.bottom_m) });
   // Once, and own names only: what is filled in may hold braces, and every object has a "constructor".
-  const word = (key, values = {}) =>
-    words[key][state.lang].replace(/\{(\w+)\}/g, (whole, name) => (Object.hasOwn(values, name) ? String(values[name]) : whole));
-  const locale = () => (state.lang === "ja" ? "ja-JP" : "en-US");
-  const number = (value, digits = 4) => new Intl.NumberFormat(locale(), { maximumSignificantDigits: digits }).format(value);
-  const fixed = (value, decimals) =>
-    new Intl.NumberFormat(locale(), { minimumFractionDigits: decimals, maximumFractionDigits: decimals }).format(value);
-  const ppm = (value) => fixed(value, data.step_ppm < 0.1 ? 2 : data.step_ppm < 1 ? 1 : 0);
-
-  function tidy(span, parts) { // round step that cuts a span into no more than about so many parts
-    const raw = span / parts, size = 10 ** Math.floor(Math.log10(raw));
-    return [1, 2, 5, 10].map((k) => k * size).find((step) => step >= raw * 0.999);
+  function word(key, values = {}) {
+    const all = { ...basics(), ...values };
+    return words[key][state.lang].replace(/\{(\w+)\}/g, (whole, name) => (Object.hasOwn(all, name) ? String(all[name]) : whole));
   }
+  const locale = () => (state.lang === "ja" ? "ja-JP" : "en-US");
+  const formats = new Map();
+  function format(options) {
+    const key = locale() + JSON.stringify(options);
+    if (!formats.has(key)) formats.set(key, new Intl.NumberFormat(locale(), options));
+    return formats.get(key);
+  }
+  const number = (value, digits = 4) => format({ maximumSignificantDigits: digits }).format(value);
+  const fixed = (value, decimals) => format({ minimumFractionDigits: decimals, maximumFractionDigits: decimals }).format(value);
+  const decimals = (step) => Math.max(0, Math.ceil(-Math.log10(step) - 1e-9));
+  const ppm = (value, key = state.element) => fixed(value, decimals(element(key).step_ppm ?? element(data.own).step_ppm)); // an element of another page has no step here
+  const percent = (share) => fixed(100 * share, 1);
 
   function make(tag, attributes = {}, ...children) {
-    const element = document.createElement(tag);
-    for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
-    element.append(...children);
-    return element;
+    const made = document.createElement(tag);
+    for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
+    made.append(...children);
+    return made;
   }
   function draw(tag, attributes = {}, text = null) {
-    const element = document.createElementNS(SVG, tag);
-    for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
-    if (text !== null) element.textContent = text;
-    return element;
+    const made = document.createElementNS(SVG, tag);
+    for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
+    if (text !== null) made.textContent = text;
+    return made;
   }
 
-  /* ---------- packed arrays ---------- */
-  async function unpack(text) {
-    const bytes = Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
-    const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
-    const halves = new Uint8Array(await new Response(stream).arrayBuffer());
-    const count = halves.length / 2, values = new Uint16Array(count);
-    let sum = 0;
-    for (let i = 0; i < count; i++) {
-      sum = (sum + halves[i] + 256 * halves[count + i]) & 65535;
-      values[i] = sum;
+  /* ---------- the rasters ---------- */
+  const [rows, columns] = data.cells, count = rows * columns;
+  const slice = (values, plane) => values.subarray(plane * count, (plane + 1) * count);
+  function plane(key, statistic, layer, cut) {
+    const mine = store[key];
+    if (!mine) return null;
+    if (statistic === "grade" || statistic === "sd") return slice(mine.grade, 2 * layer + (statistic === "sd" ? 1 : 0));
+    if (!element(key).simulated) return null;
+    if (statistic === "probability") return slice(mine.probability, layer * element(key).cutoffs.length + cut);
+    return slice(mine.percentiles, 3 * layer + GRADES.indexOf(statistic) - 1);
+  }
+  const stepOf = (key, statistic) => (statistic === "probability" ? data.step_probability : element(key).step_ppm);
+  // Divided where the step is a fraction: a quotient of whole numbers is the double nearest to the decimal number.
+  const timesStep = (steps, step) => (step < 1 ? steps / Math.round(1 / step) : steps * step);
+  function value(key, statistic, layer, cell, cut = state.cut) {
+    const steps = cell < 0 ? SEABED_NOTHING : plane(key, statistic, layer, cut)?.[cell] ?? SEABED_NOTHING;
+    return steps === SEABED_NOTHING ? null : timesStep(steps, stepOf(key, statistic));
+  }
+  function place(name, cell) {
+    const steps = cell < 0 || places === null ? SEABED_NOTHING : slice(places, data.places.names.indexOf(name))[cell];
+    return steps === SEABED_NOTHING ? null : timesStep(steps, data.places.steps[name]);
+  }
+
+  const richest = new Map();
+  /* What a cut-off is held against: the value itself in a layer; over the whole interval the richest of its blocks. */
+  function tested(key, statistic, layer) {
+    const kept = GRADES.includes(statistic) ? statistic : "grade";
+    if (layer > 0) return plane(key, kept, layer);
+    const name = `${key} ${kept}`;
+    if (!richest.has(name)) {
+      const most = new Uint16Array(count).fill(SEABED_NOTHING);
+      for (let k = 1; k <= data.layers.length; k++) {
+        const values = plane(key, kept, k);
+        for (let cell = 0; cell < count; cell++) if (values[cell] !== SEABED_NOTHING && (most[cell] === SEABED_NOTHING || values[cell] > most[cell])) most[cell] = values[cell];
+      }
+      richest.set(name, most);
     }
-    return values;
+    return richest.get(name);
   }
 
   /* ---------- colours ---------- */
-  const tables = {};
+  const scales = {};
   for (const [name, hex] of Object.entries(data.colours)) {
-    tables[name] = [];
-    for (let i = 0; i < hex.length; i += 6) tables[name].push([0, 2, 4].map((k) => parseInt(hex.slice(i + k, i + k + 2), 16)));
+    scales[name] = [];
+    for (let i = 0; i < hex.length; i += 6) scales[name].push([0, 2, 4].map((k) => parseInt(hex.slice(i + k, i + k + 2), 16)));
   }
-  const limits = () => data.limits[state.statistic][state.layer === 0 ? 0 : 1];
-  function colour(value, statistic = state.statistic) {
-    const [low, high] = limits(), table = tables[statistic];
-    const share = Math.min(Math.max((value - low) / (high - low), 0), 1);
-    return table[Math.round(share * (table.length - 1))];
+  const scaleOf = (statistic) => scales[GRADES.includes(statistic) ? "grade" : statistic];
+  const limits = (key = state.element, statistic = state.statistic, layer = state.layer) =>
+    statistic === "probability" ? [0, 1] : element(key).limits[statistic === "sd" ? "sd" : "grade"][layer === 0 ? 0 : 1];
+  function colour(shownValue, statistic = state.statistic) {
+    const [low, high] = limits(state.element, statistic), scale = scaleOf(statistic);
+    return scale[Math.round(Math.min(Math.max((shownValue - low) / (high - low), 0), 1) * (scale.length - 1))];
   }
   const css = (rgb) => `rgb(${rgb[0]}, ${rgb[1]}, ${rgb[2]})`;
+  const BELOW = [95, 106, 115, 102];
+  const pixelOf = (bytes) => new Uint32Array(new Uint8Array(bytes).buffer)[0];
 
-  /* ---------- the estimate ---------- */
-  const canvas = document.createElement("canvas");
-  [canvas.height, canvas.width] = data.size;
-  const count = data.cells[0] * data.cells[1];
-  const band = (statistic, layer) => cells.subarray((2 * layer + (statistic === "sd" ? 1 : 0)) * count, (2 * layer + (statistic === "sd" ? 1 : 0) + 1) * count);
-
-  function paint() {
-    if (cells === null) return;
-    const values = band(state.statistic, state.layer);
-    const tested = state.layer === 0 ? highest : band("grade", state.layer);
-    const least = data.cutoffs[state.cut] / data.step_ppm - 1e-6;
-    const paints = new Uint32Array(count), view = new DataView(paints.buffer);
-    for (let cell = 0; cell < count; cell++) {
-      if (values[cell] === NOTHING) continue;
-      if (tested[cell] === NOTHING || tested[cell] < least) view.setUint32(4 * cell, 0x5f6a7366); // grey, see-through
-      else {
-        const [red, green, blue] = colour(values[cell] * data.step_ppm);
-        view.setUint32(4 * cell, ((red << 24) | (green << 16) | (blue << 8) | 255) >>> 0);
-      }
+  /* Pixel of each whole number of steps: painting is then two table look-ups. */
+  const paints = new Map();
+  function paintsOf(key, statistic, layer) {
+    const [low, high] = limits(key, statistic, layer), name = [key, statistic, low, high].join();
+    if (!paints.has(name)) {
+      const scale = scaleOf(statistic).map((rgb) => pixelOf([...rgb, 255])), table = new Uint32Array(SEABED_NOTHING), step = stepOf(key, statistic);
+      for (let steps = 0; steps < table.length; steps++) table[steps] = scale[Math.round(Math.min(Math.max((steps * step - low) / (high - low), 0), 1) * (scale.length - 1))];
+      paints.set(name, table);
     }
-    const context = canvas.getContext("2d"), image = context.createImageData(canvas.width, canvas.height);
-    const pixels = new Uint32Array(image.data.buffer), total = pixels.length;
-    for (let i = 0; i < total; i++) if (lookup[i] !== NOTHING) pixels[i] = paints[lookup[i] * data.cells[1] + lookup[total + i]];
-    context.putImageData(image, 0, 0);
-    handles.grade.setUrl(canvas.toDataURL());
+    return paints.get(name);
   }
 
+  const cellPaint = new Uint32Array(count + 1), images = new WeakMap(); // the last entry stays transparent
+  function paintOn(canvas, key = state.element) {
+    const { statistic, layer, cut } = state, values = plane(key, statistic, layer, cut);
+    const context = canvas.getContext("2d");
+    if (values === null) return context.clearRect(0, 0, canvas.width, canvas.height);
+    const table = paintsOf(key, statistic, layer), below = pixelOf(BELOW);
+    const held = statistic === "probability" ? null : tested(key, statistic, layer), least = Math.ceil(element(key).cutoffs[cut] / element(key).step_ppm - 1e-6);
+    for (let cell = 0; cell < count; cell++) {
+      const steps = values[cell];
+      cellPaint[cell] = steps === SEABED_NOTHING ? 0 : held !== null && (held[cell] === SEABED_NOTHING || held[cell] < least) ? below : table[steps];
+    }
+    if (!images.has(canvas)) images.set(canvas, context.createImageData(canvas.width, canvas.height));
+    const image = images.get(canvas), pixels = new Uint32Array(image.data.buffer), cells = lookup.paint;
+    for (let i = 0; i < pixels.length; i++) pixels[i] = cellPaint[cells[i]];
+    context.putImageData(image, 0, 0);
+  }
+
+  const canvas = make("canvas", { height: data.size[0], width: data.size[1] });
+  const Raster = L.ImageOverlay.extend({
+    _initImage() { // Leaflet's own makes an img; all else of an image overlay fits a canvas
+      this._image = canvas;
+      canvas.className = "leaflet-image-layer leaflet-zoom-animated grade-image";
+    },
+  });
+  let raster = handles.grade; // the picture made by the program, until the numbers are there
+
+  const paint = () => { if (lookup !== null) paintOn(canvas); };
+
+  /* ---------- places on the map ---------- */
+  const mercator = (position) => L.Projection.SphericalMercator.project(L.latLng(position));
+  const [south_west, north_east] = data.bounds.map(mercator);
   function cellAt(position) {
     if (lookup === null) return -1;
-    const project = (latitude, longitude) => L.Projection.SphericalMercator.project(L.latLng(latitude, longitude));
-    const low = project(data.bounds[0][0], data.bounds[0][1]), high = project(data.bounds[1][0], data.bounds[1][1]);
-    const at = project(position.lat, position.lng);
-    const column = Math.floor(((at.x - low.x) / (high.x - low.x)) * data.size[1]), row = Math.floor(((high.y - at.y) / (high.y - low.y)) * data.size[0]);
-    if (row < 0 || column < 0 || row >= data.size[0] || column >= data.size[1]) return -1;
-    const pixel = row * data.size[1] + column;
-    return lookup[pixel] === NOTHING ? -1 : lookup[pixel] * data.cells[1] + lookup[data.size[0] * data.size[1] + pixel];
+    const at = mercator(position);
+    const column = Math.floor(((at.x - south_west.x) / (north_east.x - south_west.x)) * data.size[1]);
+    const row = Math.floor(((north_east.y - at.y) / (north_east.y - south_west.y)) * data.size[0]);
+    return row < 0 || column < 0 || row >= data.size[0] || column >= data.size[1] ? -1 : lookup.cell[row * data.size[1] + column];
   }
+  function latLngOf(pixel) {
+    const row = Math.floor(pixel / data.size[1]), column = pixel % data.size[1];
+    return L.Projection.SphericalMercator.unproject(L.point(
+      south_west.x + ((column + 0.5) / data.size[1]) * (north_east.x - south_west.x),
+      north_east.y - ((row + 0.5) / data.size[0]) * (north_east.y - south_west.y),
+    ));
+  }
+  /* Where a corner of cells lies, from a lattice of known corners: the grid is so even that between them straight lines do. */
+  function cornerAt(row, column) {
+    const find = (list, wanted) => {
+      let k = 0;
+      while (k < list.length - 2 && list[k + 1] <= wanted) k++;
+      return [k, (wanted - list[k]) / (list[k + 1] - list[k])];
+    };
+    const lattice = data.lattice, [i, v] = find(lattice.rows, Math.min(row * data.factor, lattice.rows.at(-1))), [j, u] = find(lattice.columns, Math.min(column * data.factor, lattice.columns.at(-1)));
+    const mix = (values) => (1 - v) * ((1 - u) * values[i][j] + u * values[i][j + 1]) + v * ((1 - u) * values[i + 1][j] + u * values[i + 1][j + 1]);
+    return [mix(lattice.latitude_deg), mix(lattice.longitude_deg)];
+  }
+  const ringsOf = (inside) => seabedOutline(rows, columns, inside).map((ring) => ring.map(([row, column]) => cornerAt(row, column)));
+
+  /* ---------- what listens, and what is told ---------- */
+  const listeners = {};
+  const on = (name, listener) => { (listeners[name] ??= []).push(listener); };
+  const emit = (name) => (listeners[name] ?? []).forEach((listener) => listener());
 
   /* ---------- controls on the map ---------- */
-  function control(position, element) {
+  function control(position, held) {
     const holder = L.control({ position });
-    holder.onAdd = () => element;
+    holder.onAdd = () => held;
     holder.addTo(map);
-    return element;
+    L.DomEvent.disableClickPropagation(held);
+    L.DomEvent.disableScrollPropagation(held);
+    return held;
   }
-  const chip = control("topright", make("div", { class: "chip", id: "readout", "aria-live": "off" }));
+  const side = (degrees_, positive, negative) => `${fixed(Math.abs(degrees_), 4)}° ${degrees_ < 0 ? negative : positive}`;
   function degrees(position) {
-    const side = (value, positive, negative) => `${fixed(Math.abs(value), 4)}° ${value < 0 ? negative : positive}`;
     const longitude = ((((position.lng + 180) % 360) + 360) % 360) - 180;
     return `${side(position.lat, "N", "S")}  ${side(longitude, "E", "W")}`;
   }
-  let pointed = null;
-  function read() {
-    chip.replaceChildren();
-    if (pointed === null) return chip.append(word("point"));
-    const cell = cellAt(pointed), value = cell < 0 ? NOTHING : band("grade", state.layer)[cell], head = make("b");
-    head.textContent = value === NOTHING ? word("outside")
-      : word("here", { grade: ppm(value * data.step_ppm), sd: ppm(band("sd", state.layer)[cell] * data.step_ppm) });
-    chip.append(head, degrees(pointed));
-  }
-  map.on("mousemove click", (event) => { pointed = event.latlng; read(); });
+  const shownValue = (key, statistic, layer, cell, cut) => {
+    const found = value(key, statistic, layer, cell, cut);
+    return found === null ? null : statistic === "probability" ? `${percent(found)} %` : `${ppm(found, key)} ppm`;
+  };
 
-  const legend = control("bottomright", make("div", { class: "legend", id: "legend" }));
-  L.DomEvent.disableClickPropagation(legend);
-  function showLegend() {
-    const [low, high] = limits(), table = tables[state.statistic];
-    const bar = make("div", { class: "bar" }), ticks = make("div", { class: "ticks", id: "ticks" });
-    bar.style.background = `linear-gradient(to right, ${table.filter((_, i) => i % 11 === 0).map(css).join(", ")})`;
-    const step = tidy(high - low, 6);
-    for (let k = Math.ceil(low / step - 1e-9); k * step <= high + 1e-9 * step; k++) {
-      const tick = make("span", {}, number(k * step + 0));
-      tick.style.left = `${(100 * (k * step - low)) / (high - low)}%`;
-      ticks.append(tick);
-    }
-    const list = make("ul"), dot = make("span", { class: "swatch dot" }), grey = make("span", { class: "swatch" });
-    dot.style.background = state.statistic === "sd" ? "#fff" : css(table[Math.round(table.length * 0.55)]);
-    grey.style.background = "#7f8a92";
-    list.append(make("li", {}, dot, word(state.statistic === "sd" ? "legend_cores_sd" : "legend_cores")));
-    if (data.cutoffs[state.cut] > 0) list.append(make("li", { id: "legend-below" }, grey, word(state.layer === 0 ? "legend_below" : "legend_below_layer")));
-    list.append(make("li", {}, word("legend_none")));
-    legend.replaceChildren(make("p", {}, word(`legend_${state.statistic}`)), make("p", { class: "where" }, depthText()), bar, ticks, list);
-  }
-
-  /* The legend covers a corner: leave room below or beside it, whichever shows more. */
-  function fit(bounds) {
-    const edge = 16, buttons = document.querySelector(".leaflet-top.leaflet-left");
-    const besideLegend = [L.point(edge, legend.offsetHeight + 22), L.point(legend.offsetWidth + 22, edge)];
-    const besideButtons = [L.point(edge, buttons.offsetHeight + 8), L.point(buttons.offsetWidth + 8, edge)];
-    const choices = besideLegend.flatMap((low) => besideButtons.map((high) => ({ low, high, zoom: map.getBoundsZoom(bounds, false, low.add(high)) })));
-    const best = choices.reduce((one, other) => (other.zoom > one.zoom ? other : one));
-    map.fitBounds(bounds, { paddingTopLeft: best.high, paddingBottomRight: best.low, animate: false });
-  }
-
+  for (const [name, zIndex] of [["masks", 410], ["cores", 450]]) map.createPane(name).style.zIndex = zIndex; // masks over lines, cores over masks
+  L.Popup.mergeOptions({ autoPanPaddingTopLeft: [12, 56], autoPanPaddingBottomRight: [12, 12] }); // clear of the buttons
   const views = control("topleft", make("div", { class: "views", role: "group" }));
   const extents = { region: data.region_bounds, zone: data.zone_bounds };
   for (const [name, bounds] of Object.entries(extents)) {
@@ -165,10 +205,113 @@ function seabedMap(handles) {
     button.addEventListener("click", () => fit(bounds));
     views.append(button);
   }
-  L.DomEvent.disableClickPropagation(views);
+  const toolbar = control("topleft", make("div", { class: "toolbar", id: "tools", role: "toolbar", hidden: "" }));
   L.control.scale({ imperial: false, maxWidth: 110, position: "bottomleft" }).addTo(map);
+  const chip = control("bottomleft", make("div", { class: "chip", id: "readout", "aria-live": "off" }));
+  const legend = control("bottomright", make("div", { class: "legend", id: "legend" }));
+  map.getContainer().append(make("div", { class: "cross", "aria-hidden": "true" }));
 
-  /* ---------- other layers ---------- */
+  let pointed = null;
+  function read() {
+    chip.replaceChildren();
+    if (pointed === null) return chip.append(word("point"));
+    const cell = cellAt(pointed), found = shownValue(state.element, state.statistic, state.layer, cell);
+    chip.append(make("b", {}, found === null ? word("outside") : `${element().symbol} ${found}`), degrees(pointed));
+  }
+  map.on("mousemove", (event) => { pointed = event.latlng; read(); });
+
+  /* ---------- legend: an entry for each layer that is shown ---------- */
+  const pattern = (name, size, ...marks) => {
+    const made = draw("pattern", { id: `pattern-${name}`, width: size, height: size, patternUnits: "userSpaceOnUse" });
+    for (const [d, ink, wide] of marks) made.append(draw("path", { d, stroke: ink, "stroke-width": wide, fill: "none" }));
+    return made;
+  };
+  const patterns = draw("svg", { class: "patterns", width: 0, height: 0, "aria-hidden": "true" });
+  const INK = "#14222e", FALLING = "M-1 -1L9 9M-1 7L1 9M7 -1L9 1", RISING = "M-1 9L9 -1M-1 1L1 -1M7 9L9 7";
+  patterns.append(
+    pattern("uncertain", 8, [RISING, "#fff", 2.2], [RISING, INK, 0.9]),
+    pattern("far", 8, [`${RISING}${FALLING}`, "#46545e", 1]),
+    pattern("slope", 8, [FALLING, "#fff", 3], [FALLING, "#a3291d", 1.6]),
+    pattern("deep", 8, ["M0 4H8", "#fff", 3], ["M0 4H8", "#a3291d", 1.6]),
+    pattern("class-0", 12, ["M6 5V7", "#fff", 4], ["M6 5V7", INK, 2]),
+    pattern("class-1", 12, ["M0 6H12", "#fff", 2.2], ["M0 6H12", INK, 0.9]),
+    pattern("class-2", 12, ["M6 0V12", "#fff", 2.2], ["M6 0V12", INK, 0.9]),
+    pattern("class-3", 12, ["M6 0V12M0 6H12", "#fff", 2.2], ["M6 0V12M0 6H12", INK, 0.9]),
+  );
+  document.body.append(patterns);
+
+  function swatch(fill, line = null) {
+    const svg = draw("svg", { class: "swatch", viewBox: "0 0 22 12", "aria-hidden": "true" });
+    svg.append(line === null ? draw("rect", { x: 0.5, y: 0.5, width: 21, height: 11, fill, stroke: "rgba(20, 34, 46, .45)" }) : draw("line", { x1: 0, x2: 22, y1: 6, y2: 6, ...line }));
+    return svg;
+  }
+  function disc(fill, text = "") {
+    const svg = draw("svg", { class: "swatch", viewBox: "0 0 22 12", "aria-hidden": "true" });
+    svg.append(draw("circle", { cx: 11, cy: 6, r: 5, fill, stroke: "#14222e" }));
+    if (text) svg.append(draw("text", { x: 11, y: 9, "text-anchor": "middle", fill: "#fff", "font-size": 8, "font-weight": 700 }, text));
+    return svg;
+  }
+  const hasCode = new Map();
+  const has = (name, code) => {
+    const key = `${name} ${code}`;
+    if (places === null) return false;
+    if (!hasCode.has(key)) hasCode.set(key, slice(places, data.places.names.indexOf(name)).includes(code));
+    return hasCode.get(key);
+  };
+  const classCodes = () => data.classes.map((_, code) => code).filter((code) => has("class", code));
+  const excludedCells = (bit) => { const bits = slice(places, data.places.names.indexOf("excluded")); return (cell) => bits[cell] !== SEABED_NOTHING && (bits[cell] & bit) !== 0; };
+
+  function legendEntries() {
+    const entries = [], scale = scaleOf(state.statistic), cut = element().cutoffs[state.cut], simulated = element().simulated;
+    const add = (mark, text, id = null) => entries.push(make("li", id ? { id } : {}, mark, make("span", {}, text)));
+    if (shown.has("grade") && cut > 0 && state.statistic !== "probability") add(swatch("#b3bac0"), word(state.layer === 0 ? "legend_below" : "legend_below_layer"), "legend-below");
+    if (shown.has("cores")) add(disc(GRADES.includes(state.statistic) ? css(scale[Math.round(scale.length * 0.55)]) : "#fff"), word(GRADES.includes(state.statistic) ? "legend_cores" : "legend_cores_sd"));
+    if (shown.has("next")) add(disc("#8a1c5b", "1"), word("legend_next"));
+    if (shown.has("uncertain") && simulated) add(swatch("url(#pattern-uncertain)"), word("legend_uncertain", { share: number(100 * data.uncertain_share) }), "legend-uncertain");
+    if (shown.has("far")) add(swatch("url(#pattern-far)"), word("legend_far"));
+    if (shown.has("classes")) for (const code of classCodes()) add(swatch(`url(#pattern-class-${code})`), word(`class_${code}`), `legend-class-${code}`);
+    if (shown.has("excluded")) {
+      add(swatch("url(#pattern-slope)"), word(data.coarse ? "legend_slope_coarse" : "legend_slope", { limit: number(data.max_slope_deg) }));
+      add(swatch("url(#pattern-deep)"), word("legend_deep", { limit: number(data.max_water_depth_m) }));
+    }
+    if (shown.has("domains")) add(swatch(null, DOMAIN_LINE), word("layer_domains"));
+    if (shown.has("region")) add(swatch(null, { stroke: "#10293d", "stroke-width": 1.6 }), word("layer_region"));
+    if (shown.has("published")) add(swatch(null, { stroke: "#8a1c5b", "stroke-width": 2, "stroke-dasharray": "5 3" }), word("layer_published"));
+    if (shown.has("zone") && handles.zone) add(swatch(null, { stroke: "#1d3b52", "stroke-width": 1.6, "stroke-dasharray": "5 3" }), word("layer_zone"));
+    if (shown.has("contours")) add(swatch(null, { stroke: "#1d3442", "stroke-width": 0.9, opacity: 0.7 }), word("layer_contours"));
+    return entries;
+  }
+  function showLegend() {
+    const [low, high] = limits(), scale = scaleOf(state.statistic), parts = state.statistic === "probability" ? 100 : 1;
+    const bar = make("div", { class: "bar" }), ticks = make("div", { class: "ticks", id: "ticks" });
+    bar.style.background = `linear-gradient(to right, ${scale.filter((_, i) => i % 11 === 0).map(css).join(", ")})`;
+    const step = charts.tidy(parts * (high - low), 5);
+    for (let k = Math.ceil((parts * low) / step - 1e-9); k * step <= parts * high + 1e-9 * step; k++) {
+      const tick = make("span", {}, number(k * step + 0));
+      const along = (100 * (k * step - parts * low)) / (parts * (high - low));
+      tick.style.left = `${along}%`;
+      if (along < 2 || along > 98) tick.className = along < 2 ? "first" : "last";
+      ticks.append(tick);
+    }
+    const title = state.statistic === "probability" ? word(state.layer === 0 ? "legend_probability" : "legend_probability_layer", { cutoff: number(element().cutoffs[state.cut]) }) : word(`legend_${state.statistic}`);
+    const open = legend.querySelector("details")?.open ?? map.getContainer().clientWidth > 620;
+    const more = make("details", {}, make("summary", {}, word("legend")), make("ul", {}, ...legendEntries()));
+    more.open = open;
+    more.addEventListener("toggle", () => emit("legend"));
+    legend.replaceChildren(...(shown.has("grade") ? [make("p", { class: "legend-title" }, title), make("p", { class: "where" }, depthText()), bar, ticks] : []), more);
+  }
+
+  /* The legend covers a corner and the tools an edge: leave room below or beside them, whichever shows more. */
+  function fit(bounds) {
+    const edge = 16, buttons = document.querySelector(".leaflet-top.leaflet-left");
+    const besideLegend = [L.point(edge, legend.offsetHeight + 22), L.point(legend.offsetWidth + 22, edge)];
+    const besideButtons = [L.point(edge, buttons.offsetHeight + 18), L.point(views.offsetLeft + views.offsetWidth + 12, 56)];
+    const choices = besideLegend.flatMap((low) => besideButtons.map((high) => ({ low, high, zoom: map.getBoundsZoom(bounds, false, low.add(high)) })));
+    const best = choices.filter((choice) => Number.isFinite(choice.zoom)).reduce((one, other) => (other.zoom > one.zoom ? other : one));
+    map.fitBounds(bounds, { paddingTopLeft: best.high, paddingBottomRight: best.low, animate: false });
+  }
+
+  /* ---------- relief, contours, zone ---------- */
   const tag = (position, text, kind) => L.marker(position, {
     interactive: false, keyboard: false, icon: L.divIcon({ className: `tag ${kind}`, html: make("span", {}, text), iconSize: null }),
   });
@@ -180,8 +323,8 @@ function seabedMap(handles) {
     }
     return group;
   }
-  const contours = L.layerGroup(), near = contourLayer(data.contours_near), far = contourLayer(data.contours_far);
-  let nearZoom = 8;
+  const contours = L.layerGroup();
+  let near = contourLayer(data.contours_near), far = contourLayer(data.contours_far), nearZoom = 8;
   function chooseContours() {
     const close = map.getZoom() >= nearZoom && data.contours_near.length > 0;
     contours.clearLayers();
@@ -189,176 +332,285 @@ function seabedMap(handles) {
   }
   map.on("zoomend", () => { chooseContours(); sizeCores(); });
 
-  const places = L.layerGroup();
+  const names = L.layerGroup();
   const zoneLabel = () => word(data.island.name ? "zone_label" : "zone_label_unnamed", { island: data.island.name });
   function namePlaces() {
-    places.clearLayers();
+    names.clearLayers();
     if (!data.island) return;
-    places.addLayer(tag(data.island.label, zoneLabel(), "zone"));
-    places.addLayer(L.circleMarker(data.island.position, { radius: 4, color: "#fff", weight: 1.5, fillColor: "#10293d", fillOpacity: 1, interactive: false }));
-    places.addLayer(tag(data.island.position, data.island.name || word("island"), "place"));
+    names.addLayer(tag(data.island.label, zoneLabel(), "zone"));
+    names.addLayer(L.circleMarker(data.island.position, { radius: 4, color: "#fff", weight: 1.5, fillColor: "#10293d", fillOpacity: 1, interactive: false }));
+    names.addLayer(tag(data.island.position, data.island.name || word("island"), "place"));
   }
-  if (handles.zone) handles.zone.bindPopup(() => {
-    const content = make("div", { class: "popup" });
-    content.append(make("h3", {}, zoneLabel()));
-    content.append(make("p", {}, word("zone_area", { area: fixed(data.island.area_km2, 0) })));
-    if (data.island.published_km2) content.append(make("p", {}, `${word("zone_published", { area: fixed(data.island.published_km2, 0) })} (${data.island.published_source})`));
-    return content;
-  });
+  const paragraphs = (title, ...texts) => make("div", { class: "popup" }, make("h3", {}, title), ...texts.map((text) => make("p", {}, text)));
+  handles.zone?.bindPopup(() => paragraphs(zoneLabel(), word("zone_area", { area: fixed(data.island.area_km2, 0) }),
+    ...(data.island.published_km2 ? [`${word("zone_published", { area: fixed(data.island.published_km2, 0) })}${word("in_brackets", { text: data.island.published_source })}`] : [])));
 
+  /* ---------- cores ---------- */
+  const keyboardOpens = (marker, label) => marker.on("add", () => {
+    const made = marker.getElement();
+    made.setAttribute("tabindex", "0");
+    made.setAttribute("role", "button");
+    made.setAttribute("aria-label", label());
+    made.addEventListener("keydown", (event) => {
+      if (event.key === "Escape") map.closePopup();
+      if (event.key === "Enter" || event.key === " ") { event.preventDefault(); event.stopPropagation(); marker.openPopup(); }
+    });
+  });
+  const coreName = (core) => `${word("core")} ${core.id}`;
   const cores = L.layerGroup();
   const markers = data.cores.map((core) => {
-    const marker = L.circleMarker([core.latitude_deg, core.longitude_deg], { radius: 7, color: "#fff", weight: 2, opacity: 1, fillOpacity: 1, className: "core", bubblingMouseEvents: false });
-    marker.bindPopup(() => popup(core), { minWidth: 268, maxWidth: 300 });
-    marker.on("add", () => {
-      const element = marker.getElement();
-      element.setAttribute("tabindex", "0");
-      element.setAttribute("role", "button");
-      element.setAttribute("aria-label", `${word("core")} ${core.id}`);
-      element.addEventListener("keydown", (event) => {
-        if (event.key === "Escape") map.closePopup();
-        if (event.key === "Enter" || event.key === " ") { event.preventDefault(); marker.openPopup(); }
-      });
-    });
+    const marker = L.circleMarker([core.latitude_deg, core.longitude_deg], { radius: 7, color: "#fff", weight: 2, opacity: 1, fillOpacity: 1, className: "core", pane: "cores", bubblingMouseEvents: false });
+    marker.bindPopup(() => corePopup(core), { minWidth: 310, maxWidth: 372 });
+    keyboardOpens(marker, () => coreName(core));
     cores.addLayer(marker);
     return marker;
   });
   function colourCores() {
+    const graded = GRADES.includes(state.statistic);
     markers.forEach((marker, i) => {
-      const value = state.layer === 0 ? data.cores[i].grade_ppm : data.cores[i].layers_ppm[state.layer - 1];
-      marker.setStyle({ fillColor: state.statistic === "sd" ? "#fff" : value === null ? "#8b969e" : css(colour(value)), color: state.statistic === "sd" ? "#14222e" : "#fff" });
-      if (marker.getElement()) marker.getElement().setAttribute("aria-label", `${word("core")} ${data.cores[i].id}`);
+      const found = state.layer === 0 ? data.cores[i].grade_ppm[state.element] : data.cores[i].layers_ppm[state.element]?.[state.layer - 1];
+      marker.setStyle({ fillColor: !graded ? "#fff" : found == null ? "#8b969e" : css(colour(found)), color: graded ? "#fff" : "#14222e" });
+      marker.getElement()?.setAttribute("aria-label", coreName(data.cores[i]));
     });
   }
-
   /* Seen from afar the cores must not hide the estimate. */
   function sizeCores() {
-    const far = map.getZoom() < nearZoom;
-    for (const marker of markers) marker.setRadius(far ? 2.5 : 7).setStyle({ weight: far ? 0.8 : 2 });
+    const away = map.getZoom() < nearZoom;
+    map.getContainer().classList.toggle("away", away);
+    for (const marker of markers) marker.setRadius(away ? 2.5 : 7).setStyle({ weight: away ? 0.8 : 2 });
   }
-
-  function popup(core) {
-    const content = make("div", { class: "popup" }), list = make("dl");
-    content.append(make("h3", {}, `${word("core")} ${core.id}`));
-    const row = (key, text, note, values = {}) => {
-      const value = make("dd", {}, text);
-      if (note) value.append(" ", make("small", {}, note));
-      list.append(make("dt", {}, word(key, values)), value);
-    };
-    const metres = (value, decimals) => (value === null ? word("unknown") : `${fixed(value, decimals)} m`);
-    row("position", degrees({ lat: core.latitude_deg, lng: core.longitude_deg }));
-    row("water_depth", metres(core.water_depth_m, 0));
-    row("penetration", metres(core.penetration_m, 1));
-    row("core_grade", core.grade_ppm === null ? word("outside") : `${ppm(core.grade_ppm)} ppm`, core.grade_ppm === null ? "" : word("seen", { share: fixed(100 * core.share, 0) }));
-    content.append(list, make("h4", {}, word("profile")), profile(core));
+  const metres = (length, digits) => (length === null ? word("unknown") : `${fixed(length, digits)} m`);
+  function definitions(...lines) {
+    const list = make("dl");
+    for (const [name, text, note] of lines) {
+      const told = make("dd", {}, text);
+      if (note) told.append(" ", make("small", {}, note));
+      list.append(make("dt", {}, name), told);
+    }
+    return list;
+  }
+  function corePopup(core) {
+    const lines = [
+      [word("position"), degrees({ lat: core.latitude_deg, lng: core.longitude_deg })],
+      [word("water_depth"), metres(core.water_depth_m, 0)],
+      [word("penetration"), metres(core.penetration_m, 1)],
+      ...data.elements.filter((one) => one.key in core.grade_ppm).map((one) => {
+        const mean = core.grade_ppm[one.key];
+        return [word("core_grade", { symbol: one.symbol }), mean === null ? word("no_assay") : `${ppm(mean, one.key)} ppm`, mean === null ? "" : word("seen", { share: fixed(100 * core.share[one.key], 0) })];
+      }),
+    ];
+    const drawn = charts.profile(core), content = make("div", { class: "popup" }, make("h3", {}, coreName(core)), definitions(...lines));
+    if (drawn !== null) content.append(make("h4", {}, word("profile")), drawn, ...(core.penetration_m === null ? [] : [make("p", { class: "small key" }, make("span", { class: "dash" }), word("profile_end"))]));
     return content;
   }
-
-  function profile(core) {
-    const [width, height, left, top, bottom] = [268, 176, 42, 6, 18];
-    const deepest = Math.max(data.bottom_m, ...core.samples.map((sample) => sample[1]));
-    const most = Math.max(...core.samples.map((sample) => sample[2]), data.step_ppm);
-    const stepX = tidy(most, 4), highest_ppm = Math.ceil(most / stepX) * stepX, stepY = tidy(deepest, 5);
-    const x = (value) => left + (value / highest_ppm) * (width - left - 10), y = (value) => top + (value / deepest) * (height - top - bottom);
-    const svg = draw("svg", { class: "chart", viewBox: `0 0 ${width} ${height}`, role: "img" });
-    svg.setAttribute("aria-label", word("profile_alt", { count: core.samples.length, high: ppm(most) }));
-    svg.append(draw("rect", { x: left, y: y(data.top_m), width: width - left - 10, height: y(data.bottom_m) - y(data.top_m), fill: "#eef3f6" }));
-    for (let value = 0; value <= highest_ppm * 1.001; value += stepX) {
-      svg.append(draw("line", { x1: x(value), x2: x(value), y1: top, y2: height - bottom, stroke: "#d3dce2" }));
-      svg.append(draw("text", { x: x(value), y: height - 5, "text-anchor": "middle" }, number(value)));
-    }
-    for (let value = 0; value <= deepest * 1.001; value += stepY) {
-      svg.append(draw("line", { x1: left - 4, x2: left, y1: y(value), y2: y(value), stroke: "#70818c" }));
-      svg.append(draw("text", { x: left - 7, y: y(value) + 4, "text-anchor": "end" }, number(value)));
-    }
-    for (const [from, to, value] of core.samples)
-      svg.append(draw("rect", { x: left, y: y(from), width: Math.max(x(value) - left, 0.8), height: Math.max(y(to) - y(from), 1), fill: "#0a5a8c" }));
-    svg.append(draw("line", { x1: left, x2: left, y1: top, y2: height - bottom, stroke: "#70818c" }));
-    if (core.penetration_m !== null && core.penetration_m < deepest)
-      svg.append(draw("line", { x1: left, x2: width - 10, y1: y(core.penetration_m), y2: y(core.penetration_m), stroke: "#c0392b", "stroke-dasharray": "4 3" }));
-    svg.append(draw("text", { x: 10, y: (height - bottom) / 2, transform: `rotate(-90 10 ${(height - bottom) / 2})`, "text-anchor": "middle" }, word("profile_depth")));
-    return svg;
+  function openCore(i) {
+    setLayer("cores", true);
+    map.setView(markers[i].getLatLng(), Math.max(map.getZoom(), nearZoom), { animate: false });
+    markers[i].openPopup();
   }
+
+  /* ---------- further layers ---------- */
+  const DOMAIN_LINE = { stroke: "#7a4a00", "stroke-width": 2, "stroke-dasharray": "2 3" };
+  const masked = (fill) => L.polygon([], { stroke: false, fill: true, fillColor: `url(#pattern-${fill})`, fillOpacity: 1, interactive: false, smoothFactor: 0.4, pane: "masks" });
+  const masks = { uncertain: masked("uncertain"), far: masked("far"), slope: masked("slope"), deep: masked("deep") };
+  const classMasks = data.classes.map((_, code) => masked(`class-${code}`).setStyle({ stroke: true, color: INK, weight: 1 }));
+  const ratioOver = () => {
+    const [low, middle, high] = ["p10", "p50", "p90"].map((statistic) => plane(state.element, statistic, state.layer));
+    return (cell) => middle !== null && middle[cell] !== SEABED_NOTHING && high[cell] - low[cell] > data.uncertain_share * middle[cell];
+  };
+  /* Cells of the region without an estimate: too far from every core. */
+  const tooFar = () => {
+    const share = slice(places, data.places.names.indexOf("share")), mean = plane(state.element, "grade", 0);
+    return (cell) => share[cell] !== SEABED_NOTHING && share[cell] > 0 && mean[cell] === SEABED_NOTHING;
+  };
+  function shapeMasks() {
+    if (places === null) return;
+    if (shown.has("uncertain")) masks.uncertain.setLatLngs(ringsOf(ratioOver()));
+    if (shown.has("far")) masks.far.setLatLngs(ringsOf(tooFar()));
+    if (shown.has("excluded")) {
+      masks.slope.setLatLngs(ringsOf(excludedCells(1)));
+      masks.deep.setLatLngs(ringsOf(excludedCells(2)));
+    }
+    if (shown.has("classes")) {
+      const codes = slice(places, data.places.names.indexOf("class"));
+      classMasks.forEach((mask, code) => mask.setLatLngs(ringsOf((cell) => codes[cell] === code)));
+    }
+  }
+  const domains = L.layerGroup(data.domains.map((domain) => {
+    const shape = L.polygon(domain.rings, { color: "#7a4a00", weight: 2, dashArray: "2 4", fill: true, fillOpacity: 0.08 });
+    return shape.bindPopup(() => paragraphs(domain.name || word("domain_unnamed"), word("domain_note")));
+  }));
+  const published = data.published === null ? null : L.polygon(data.published.ring, { color: "#8a1c5b", weight: 2.4, dashArray: "8 5", fill: false }).bindPopup(() => paragraphs(
+    word("published_title"), word("published_bounds", { bounds: fixed(data.published.bounds_km2, 0), area: data.published.area_km2 === null ? word("unknown") : fixed(data.published.area_km2, 0) }), data.published.source));
+  const next = L.layerGroup(data.next_cores.map((core) => {
+    const icon = L.divIcon({ className: "next", html: make("span", {}, String(core.rank)), iconSize: [24, 24] });
+    const marker = L.marker([core.latitude_deg, core.longitude_deg], { icon, keyboard: false });
+    marker.bindPopup(() => nextPopup(core), { minWidth: 240, maxWidth: 320 });
+    keyboardOpens(marker, () => word("next_title", { rank: core.rank }));
+    return marker;
+  }));
+  function nextPopup(core) {
+    const lines = Object.entries(core.by_element).flatMap(([key, one]) => [
+      [word("next_sd", { symbol: element(key)?.symbol ?? key }), `${number(one.sd_before_t, 3)} → ${number(one.sd_after_t, 3)} t`, word("next_share", { share: fixed(100 * one.reduction_share, 1) })],
+    ]);
+    return make("div", { class: "popup" }, make("h3", {}, word("next_title", { rank: core.rank })),
+      definitions([word("position"), degrees({ lat: core.latitude_deg, lng: core.longitude_deg })], [word("water_depth"), metres(core.water_depth_m, 0)], ...lines),
+      make("p", { class: "small" }, word("next_note", { rank: core.rank })));
+  }
+
+  const layers = {
+    grade: [() => raster],
+    cores: [cores],
+    next: data.next_cores.length ? [next] : null,
+    uncertain: data.elements.some((one) => one.simulated && one.href === null) ? [masks.uncertain] : null,
+    far: [masks.far],
+    classes: [...classMasks],
+    excluded: [masks.slope, masks.deep],
+    domains: data.domains.length ? [domains] : null,
+    region: [handles.region],
+    published: published ? [published] : null,
+    zone: handles.zone ? [handles.zone, names] : null,
+    contours: [contours],
+    relief: [handles.relief],
+  };
+  const known = Object.keys(layers).filter((name) => layers[name] !== null);
+  const byDefault = LAYERS_SHOWN.filter((name) => known.includes(name));
+  function setLayer(name, visible) {
+    if (!known.includes(name) || shown.has(name) === visible) return;
+    if (visible) shown.add(name); else shown.delete(name);
+    if (visible) shapeMasks();
+    for (const layer of layers[name]) map[visible ? "addLayer" : "removeLayer"](typeof layer === "function" ? layer() : layer);
+    if (name === "relief" && visible) handles.relief.bringToBack();
+    if (name === "cores" && visible) { colourCores(); sizeCores(); }
+    $(`layer-${name}`).checked = visible;
+    showLegend();
+    emit("cores");
+    remember();
+  }
+  for (const name of known) {
+    const box = make("input", { type: "checkbox", id: `layer-${name}` });
+    box.addEventListener("change", () => setLayer(name, box.checked));
+    $("layers").append(make("label", {}, box, make("span", { "data-word": `layer_${name}` })));
+  }
+  if (!data.next_cores.length && data.next_reason) $("layers").append(make("p", { class: "small", id: "next-reason" }));
+
+  /* ---------- values anywhere: a click, or Enter at the cross in the middle ---------- */
+  const inspector = L.popup({ minWidth: 260, maxWidth: 340, className: "values" });
+  let inspected = null;
+  function inspect(position) {
+    inspected = L.latLng(position);
+    inspector.setLatLng(inspected).setContent(valuesAt(inspected)).openOn(map);
+  }
+  function valuesAt(position) {
+    const cell = cellAt(position), one = element(), content = make("div", { class: "popup", id: "values" });
+    const layersTold = state.layer === 0 ? [0] : [state.layer, 0];
+    content.append(make("h3", {}, degrees(position)));
+    if (cell >= 0 && value(one.key, "grade", 0, cell) !== null) {
+      const table = make("table", { class: "figures values" }), head = make("tr", {}, make("th", { scope: "col" }, word("values_unit")));
+      for (const layer of layersTold) head.append(make("th", { scope: "col" }, depthText(layer)));
+      const body = make("tbody");
+      for (const statistic of ["grade", "sd", "p10", "p50", "p90", "probability"]) {
+        if (!one.simulated && !["grade", "sd"].includes(statistic)) continue;
+        const line = make("tr", statistic === state.statistic ? { class: "main" } : {}, make("th", { scope: "row" }, word(`value_${statistic}`, { cutoff: number(one.cutoffs[state.cut]) })));
+        for (const layer of layersTold) {
+          const found = value(one.key, statistic, layer, cell);
+          line.append(make("td", {}, found === null ? "–" : make("data", { value: found, "data-value": `${statistic}/${layer}` }, statistic === "probability" ? `${percent(found)} %` : ppm(found))));
+        }
+        body.append(line);
+      }
+      table.append(make("thead", {}, head), body);
+      content.append(table);
+      if (!one.simulated) content.append(make("p", { class: "small" }, word("not_simulated")));
+    } else {
+      content.append(make("p", {}, word(cell >= 0 && place("share", cell) > 0 ? "values_far" : "values_outside")));
+    }
+    if (cell >= 0 && places !== null) {
+      const code = place("class", cell), reason = place("reason", cell), lines = [];
+      const line = (name, digits, unit, note = "") => { const found = place(name, cell); if (found !== null) lines.push([word(`place_${name}`), make("data", { value: found, "data-place": name }, `${fixed(found, digits)}${unit}`), note]); };
+      line("depth_m", 0, " m");
+      line("slope_deg", decimals(data.places.steps.slope_deg), "°", data.coarse ? word("slope_coarse") : "");
+      const away = place("distance_m", cell);
+      if (away !== null) lines.push([word("place_distance_m"), make("data", { value: away, "data-place": "distance_m" }, away < 10000 ? `${number(away, 3)} m` : `${number(away / 1000, 3)} km`)]);
+      if (code !== null) lines.push([word("place_class"), word(`class_${code}`)]);
+      content.append(definitions(...lines));
+      if (reason !== null) content.append(make("p", { class: "small", "data-reason": reason }, word(`reason_${reason}`)));
+    }
+    if (data.factor > 1) content.append(make("p", { class: "small" }, word("cell_mean", { factor: data.factor })));
+    return content;
+  }
+  map.on("click", (event) => {
+    pointed = event.latlng;
+    read();
+    if (app.activeTool === null) inspect(event.latlng);
+  });
+  map.getContainer().addEventListener("keydown", (event) => {
+    if (event.target !== map.getContainer()) return;
+    if (event.key === "Enter" && app.activeTool === null) { event.preventDefault(); inspect(map.getCenter()); }
+    if (event.key === "Escape") map.closePopup();
+  });
+  map.on("popupclose", (event) => { if (event.popup === inspector) inspected = null; });
+  map.on("popupopen", (event) => {
+    const close = event.popup.getElement().querySelector(".leaflet-popup-close-button");
+    if (close) { close.title = word("close"); close.setAttribute("aria-label", word("close")); }
+  });
 
   /* ---------- panel ---------- */
-  const depthText = () => (state.layer === 0 ? word("whole") : word("layer", { top: number(data.layers[state.layer - 1][0]), bottom: number(data.layers[state.layer - 1][1]) }));
+  const depthText = (layer = state.layer) => (layer === 0 ? word("whole") : word("layer", { top: number(data.layers[layer - 1][0]), bottom: number(data.layers[layer - 1][1]) }));
+  const FIGURES = { area_km2: [1, 4], dry_mud_t: [1e-6, 4], grade_ppm: [1, 3], metal_t: [1, 3], oxide_t: [1, 3] };
+  const region = () => element().tonnage[Math.min(state.region, element().tonnage.length - 1)];
 
   function showFigures() {
-    const row = data.tonnage[state.region].kriged[state.cut], body = $("figures").tBodies[0];
-    const line = (key, name, value, unit, scale = 1) => {
-      const cell = make("td", { "data-figure": name });
-      if (value === null) cell.append(word("empty"));
-      else {
-        const shown = make("data", { value }, number(value * scale));
-        cell.append(shown, " ", make("small", {}, unit));
-      }
-      body.append(make("tr", {}, make("th", { scope: "row" }, word(key)), cell));
+    const { rows: told } = region(), simulated = told.mean !== undefined, head = $("figures").tHead, body = $("figures").tBodies[0];
+    const figure = (statistic, name) => {
+      const found = told[statistic][state.cut]?.[name] ?? null, [scale, digits] = FIGURES[name];
+      const shape = name === "grade_ppm" ? format({ minimumSignificantDigits: digits, maximumSignificantDigits: digits }) : format({ maximumSignificantDigits: digits });
+      return found === null ? word("empty") : make("data", { value: found, "data-figure": `${statistic}/${name}` }, shape.format(found * scale));
     };
-    body.replaceChildren();
-    line("area", "area_km2", row.area_km2, "km²");
-    line("dry_mud", "dry_mud_t", row.dry_mud_t, word("mt"), 1e-6);
-    line("mean_grade", "grade_ppm", row.grade_ppm, "ppm");
-    line("metal", "metal_t", row.metal_t, "t");
-    if (data.oxide) line("oxide", "oxide_t", row.oxide_t, "t");
+    head.replaceChildren(make("tr", {}, make("td"), ...(simulated ? ["mean", "low_high"] : ["kriged_short"]).map((key) => make("th", { scope: "col" }, word(key)))));
+    body.replaceChildren(...Object.keys(FIGURES).filter((name) => name !== "oxide_t" || element().oxide).map((name) => {
+      const cells = simulated ? [make("td", { class: "main" }, figure("mean", name)), make("td", { class: "range" }, figure("p10", name), "–", make("wbr"), figure("p90", name))] : [make("td", { class: "main" }, figure("kriged", name))];
+      return make("tr", {}, make("th", { scope: "row" }, word(`figure_${name}`)), ...cells);
+    }));
+    const notes = $("figures-notes");
+    notes.replaceChildren();
+    if (!simulated) return notes.append(make("p", { class: "small" }, word("range_none")), make("p", { class: "small" }, word("kriged")));
+    const metal = (statistic) => make("data", { value: told[statistic][state.cut].metal_t, "data-figure": `${statistic}/metal_t` }, number(told[statistic][state.cut].metal_t, 3));
+    const around = (key, ...parts) => { const [before, after] = word(key).split("{value}"); return make("p", { class: "small" }, before, ...parts, after); };
+    notes.append(make("p", { class: "small" }, word("range_note")), around("ninety_metal", metal("p05"), "–", metal("p95")));
+    notes.append(around("kriged_metal", metal("kriged")));
+  }
+  function showCurve() {
+    const name = $("curve-figure").value, one = element(), unit = word(`figure_${name}`);
+    $("curve").replaceChildren(charts.curve(region().rows, one.cutoffs, state.cut, name, FIGURES[name][0], unit, (cut) => set({ cut })));
   }
 
-  function showRange() {
-    const holder = $("range"), total = data.tonnage[state.region].total;
-    holder.replaceChildren();
-    if (!total) return holder.append(make("p", { class: "small" }, word("range_none")));
-    const p = Object.fromEntries(Object.entries(total).map(([statistic, row]) => [statistic, row.metal_t]));
-    holder.append(whiskers(p));
-    const table = make("table", { class: "figures range", id: "range-table" }), head = make("tr", {}, make("th"));
-    head.append(make("th", { scope: "col" }, word("range_metal")));
-    if (data.oxide) head.append(make("th", { scope: "col" }, word("range_oxide")));
-    table.append(make("thead", {}, head), make("tbody"));
-    const line = (key, cells_, main) => {
-      const tr = make("tr", main ? { class: "main" } : {}, make("th", { scope: "row" }, word(key)));
-      for (const quantity of data.oxide ? ["metal_t", "oxide_t"] : ["metal_t"])
-        tr.append(make("td", {}, ...cells_.flatMap((statistic, i) => [...(i ? ["–", make("wbr")] : []), make("data", { value: total[statistic][quantity] ?? "", "data-figure": `${statistic}/${quantity}` }, number(total[statistic][quantity], 3))])));
-      table.tBodies[0].append(tr);
-    };
-    line("low", ["p10"]);
-    line("median", ["p50"], true);
-    line("high", ["p90"]);
-    line("ninety", ["p05", "p95"]);
-    holder.append(table, make("p", { class: "small" }, word(state.cut === 0 ? "range_note" : "range_later")));
+  function showStatistics() {
+    const simulated = element().simulated;
+    for (const radio of document.querySelectorAll("input[name=statistic]")) {
+      radio.disabled = !simulated && !["grade", "sd"].includes(radio.value);
+      radio.checked = radio.value === state.statistic;
+    }
+    $("statistic-note").hidden = simulated && state.statistic !== "probability" && state.statistic !== "sd";
+    $("statistic-note").textContent = word(!simulated ? "not_simulated" : state.statistic === "sd" ? "note_sd" : "note_probability");
   }
-
-  function whiskers(p) {
-    const svg = draw("svg", { class: "chart", viewBox: "0 0 300 34", role: "img" });
-    const shown = Object.fromEntries(Object.entries(p).map(([name, value]) => [name, number(value, 3)]));
-    svg.setAttribute("aria-label", word("range_alt", shown));
-    const x = (value) => 12 + ((value - p.p05) / Math.max(p.p95 - p.p05, 1e-9)) * 276;
-    svg.append(draw("line", { x1: x(p.p05), x2: x(p.p95), y1: 17, y2: 17, stroke: "#6f8797", "stroke-width": 2 }));
-    for (const end of [p.p05, p.p95]) svg.append(draw("line", { x1: x(end), x2: x(end), y1: 11, y2: 23, stroke: "#6f8797", "stroke-width": 2 }));
-    svg.append(draw("rect", { x: x(p.p10), y: 10, width: x(p.p90) - x(p.p10), height: 14, rx: 3, fill: "#9cc3dd" }));
-    svg.append(draw("line", { x1: x(p.p50), x2: x(p.p50), y1: 6, y2: 28, stroke: "#0a3f63", "stroke-width": 3.5, "stroke-linecap": "round" }));
-    return svg;
-  }
-
-  const shownLayers = {
-    grade: [() => map.addLayer(handles.grade), () => map.removeLayer(handles.grade)],
-    cores: [() => map.addLayer(cores), () => map.removeLayer(cores)],
-    region: [() => map.addLayer(handles.region), () => map.removeLayer(handles.region)],
-    contours: [() => map.addLayer(contours), () => map.removeLayer(contours)],
-    ...(handles.zone ? { zone: [() => map.addLayer(handles.zone).addLayer(places), () => map.removeLayer(handles.zone).removeLayer(places)] } : {}),
-    relief: [() => map.addLayer(handles.relief), () => map.removeLayer(handles.relief)],
-  };
-  for (const [name, [show, hide]] of Object.entries(shownLayers)) {
-    const box = make("input", { type: "checkbox", id: `layer-${name}`, checked: "" });
-    box.addEventListener("change", () => {
-      if (box.checked) show(); else hide();
-      if (name === "relief" && box.checked) handles.relief.bringToBack();
-      if (name === "cores" && box.checked) colourCores();
-    });
-    $("layers").append(make("label", {}, box, make("span", { "data-word": `layer_${name}` })));
+  function showElements() {
+    const holder = $("elements"), focused = document.activeElement?.name === "element";
+    const inside = data.elements.filter((one) => one.href === null), outside = data.elements.filter((one) => one.href !== null);
+    $("elements-row").hidden = data.elements.length < 2;
+    for (const old of holder.querySelectorAll("label, a")) old.remove();
+    for (const one of inside) {
+      const radio = make("input", { type: "radio", name: "element", value: one.key });
+      radio.checked = one.key === state.element;
+      radio.addEventListener("change", () => set({ element: one.key }));
+      holder.append(make("label", {}, radio, make("span", {}, one.name[state.lang])));
+      if (focused && radio.checked) queueMicrotask(() => radio.focus());
+    }
+    for (const one of outside) holder.append(make("a", { href: one.href, class: "further", "data-element": one.key }, one.name[state.lang]));
   }
 
   function showAbout() {
-    const holder = $("about");
-    holder.replaceChildren(...data.about.map(([key, values]) => {
-      const filled = Object.fromEntries(Object.entries(values).map(([name, value]) => [name, typeof value === "number" ? number(value) : typeof value === "string" ? word(value) : value.text]));
+    $("about").replaceChildren(...data.about[state.element].map(([key, values]) => {
+      const filled = Object.fromEntries(Object.entries(values).map(([name, given]) => [name, typeof given === "number" ? number(given) : typeof given === "string" ? word(given) : given.text]));
       return make("p", {}, ...(key === "statement" ? [make("strong", {}, word(key))] : [word(key, filled)]));
     }));
   }
@@ -366,13 +618,16 @@ function seabedMap(handles) {
   function showWords() {
     document.documentElement.lang = state.lang;
     document.title = `${word("page")} · ${data.title}`;
-    for (const element of document.querySelectorAll("[data-word]")) element.textContent = word(element.dataset.word);
+    for (const one of document.querySelectorAll("[data-word]")) one.textContent = word(one.dataset.word);
+    for (const one of document.querySelectorAll("[data-label]")) { const told = word(one.dataset.label); one.setAttribute("aria-label", told); if (one.tagName === "BUTTON") one.title = told; }
     $("assessment").textContent = data.title;
-    $("start").href = `index.html#lang=${state.lang}`;
+    for (const page of ["index", "report"]) $(page === "index" ? "start" : "report").href = `${page}.html#lang=${state.lang}`;
     for (const code of ["en", "ja"]) $(`lang-${code}`).setAttribute("aria-pressed", String(code === state.lang));
     $("languages").setAttribute("aria-label", word("language"));
-    document.querySelector("nav").setAttribute("aria-label", word("start"));
+    document.querySelector("nav").setAttribute("aria-label", word("pages"));
     $("panel").setAttribute("aria-label", word("panel"));
+    toolbar.setAttribute("aria-label", word("tools"));
+    views.setAttribute("aria-label", word("views"));
     map.getContainer().setAttribute("aria-label", word("map"));
     const notices = [];
     if ("banner" in words) notices.push(make("div", { class: "notice", role: "note", id: "banner" }, make("strong", {}, word("banner_head")), make("span", {}, word("banner")), make("span", {}, word("banner_tail"))));
@@ -382,107 +637,263 @@ function seabedMap(handles) {
       $(`view-${name}`).textContent = word(`view_${name}`);
       $(`view-${name}`).title = word(`view_${name}_long`);
     }
-    for (const side of ["in", "out"]) {
-      const button = document.querySelector(`.leaflet-control-zoom-${side}`);
-      button.title = word(`zoom_${side}`);
-      button.setAttribute("aria-label", word(`zoom_${side}`));
+    for (const way of ["in", "out"]) {
+      const button = document.querySelector(`.leaflet-control-zoom-${way}`);
+      button.title = word(`zoom_${way}`);
+      button.setAttribute("aria-label", word(`zoom_${way}`));
     }
-    [...$("region").options].forEach((option, i) => {
-      const name = data.tonnage[i].region;
-      option.textContent = data.named.includes(name) ? word(name) : name;
-    });
+    for (const option of $("curve-figure").options) option.textContent = word(`curve_${option.value}`);
+    if ($("next-reason")) $("next-reason").textContent = data.next_reason[state.lang];
+    near = contourLayer(data.contours_near);
+    far = contourLayer(data.contours_far);
+    chooseContours();
     namePlaces();
+    next.eachLayer((marker) => marker.getElement()?.setAttribute("aria-label", word("next_title", { rank: data.next_cores[next.getLayers().indexOf(marker)].rank })));
+    showElements();
     showAbout();
+  }
+  function showRegions() {
+    $("region").replaceChildren(...element().tonnage.map(({ region: name }, i) => make("option", { value: i }, data.named.includes(name) ? word(name) : name)));
+    $("region").value = Math.min(state.region, element().tonnage.length - 1);
   }
 
   function show(painted = true) {
+    const cut = element().cutoffs[state.cut], cutText = cut === 0 ? word("no_cutoff") : word("over", { value: number(cut) });
+    $("depth").value = state.layer;
     $("depth-out").textContent = depthText();
     $("depth").setAttribute("aria-valuetext", depthText());
-    const cut = data.cutoffs[state.cut], cutText = cut === 0 ? word("no_cutoff") : word("over", { value: number(cut) });
+    $("cutoff").max = element().cutoffs.length - 1;
+    $("cutoff").value = state.cut;
+    $("cutoff").disabled = element().cutoffs.length < 2;
     $("cutoff-out").textContent = cutText;
     $("cutoff").setAttribute("aria-valuetext", cutText);
+    $("opacity").value = Math.round(100 * state.opacity);
     $("opacity-out").textContent = `${Math.round(100 * state.opacity)} %`;
+    if (painted) paint();
+    showStatistics();
     showFigures();
-    showRange();
+    showCurve();
     showLegend();
     colourCores();
+    if (shown.has("uncertain") || shown.has("far")) shapeMasks();
     read();
-    if (painted) paint();
+    if (inspected !== null) inspector.setContent(valuesAt(inspected));
     remember();
   }
 
+  /* ---------- state: one door in ---------- */
+  function allowed(changes) {
+    const wanted = { ...state, ...changes }, one = data.elements.find((other) => other.key === wanted.element && other.href === null);
+    if (!one) wanted.element = state.element;
+    const mine = element(wanted.element);
+    if (wanted.element !== state.element && !("cut" in changes)) { // the cut-off nearest to the one that was set
+      const was = element().cutoffs[state.cut];
+      wanted.cut = mine.cutoffs.reduce((best, cutoff, i) => (Math.abs(cutoff - was) < Math.abs(mine.cutoffs[best] - was) ? i : best), 0);
+    }
+    if (wanted.element !== state.element && !("region" in changes)) wanted.region = Math.max(0, mine.tonnage.findIndex((other) => other.region === region().region));
+    const within = (number_, most) => (Number.isInteger(number_) ? Math.min(Math.max(number_, 0), most) : 0);
+    wanted.cut = within(wanted.cut, mine.cutoffs.length - 1);
+    wanted.layer = within(wanted.layer, data.layers.length);
+    wanted.region = within(wanted.region, mine.tonnage.length - 1);
+    if (![...GRADES, "probability", "sd"].includes(wanted.statistic) || (!mine.simulated && !["grade", "sd"].includes(wanted.statistic))) wanted.statistic = "grade";
+    wanted.lang = wanted.lang === "ja" ? "ja" : "en";
+    wanted.opacity = Math.min(Math.max(Number(wanted.opacity), 0), 1);
+    return wanted;
+  }
+  function set(changes) {
+    const before = { ...state };
+    Object.assign(state, allowed(changes));
+    if (state.opacity !== before.opacity) raster.setOpacity(state.opacity);
+    if (state.lang !== before.lang || state.element !== before.element) {
+      const reopen = inspected;
+      map.closePopup();
+      showWords();
+      showRegions();
+      if (reopen !== null) inspect(reopen);
+    }
+    if ($("region").value !== String(state.region)) $("region").value = state.region;
+    show(["element", "statistic", "layer", "cut"].some((name) => state[name] !== before[name]));
+    if (state.lang !== before.lang) emit("language");
+    emit("state");
+  }
+
   /* ---------- deep links ---------- */
-  function remember() {
-    const parts = { lang: state.lang, stat: state.statistic, layer: state.layer, cut: data.cutoffs[state.cut] };
-    const hash = "#" + Object.entries(parts).map(([name, value]) => `${name}=${value}`).join("&");
-    try { history.replaceState(null, "", hash); } catch { /* some browsers forbid it on file:// */ }
+  let waiting = 0, settled = false;
+  function hash() {
+    const centre = map.getCenter(), parts = {
+      map: `${Number(map.getZoom().toFixed(2))}/${centre.lat.toFixed(4)}/${centre.lng.toFixed(4)}`, el: state.element, stat: state.statistic, layer: state.layer, cut: element().cutoffs[state.cut],
+    };
+    if (state.region > 0) parts.region = encodeURIComponent(region().region);
+    if (known.some((name) => shown.has(name) !== byDefault.includes(name))) parts.on = [...shown].sort().join(".");
+    return "#" + Object.entries({ ...parts, lang: state.lang }).map(([name, given]) => `${name}=${given}`).join("&");
   }
-  function recall() {
-    const parts = new URLSearchParams(location.hash.slice(1)), layer = Number(parts.get("layer")), cut = data.cutoffs.indexOf(Number(parts.get("cut")));
-    const asked = parts.get("lang") ?? (navigator.language || "en").slice(0, 2);
-    state.lang = asked === "ja" ? "ja" : "en";
-    if (parts.get("stat") === "sd") state.statistic = "sd";
-    if (Number.isInteger(layer) && layer > 0 && layer <= data.layers.length) state.layer = layer;
-    if (cut > 0) state.cut = cut;
+  function remember() { // not at every step of a drag: browsers stop pages that write their address too often
+    if (!settled) return;
+    clearTimeout(waiting);
+    waiting = setTimeout(() => {
+      try { history.replaceState(null, "", hash()); } catch { /* some browsers forbid it on file:// */ }
+      for (const link of document.querySelectorAll("a.further")) link.href = `${data.elements.find((one) => one.key === link.dataset.element).href}${hash().replace(/&?el=[^&]*/, "")}`;
+    }, 150);
   }
+  function asked() {
+    const parts = new URLSearchParams(location.hash.slice(1)), changes = {};
+    const lang = parts.get("lang") ?? (settled ? state.lang : (navigator.language || "en").slice(0, 2));
+    changes.lang = lang === "ja" ? "ja" : "en";
+    if (parts.has("el")) changes.element = parts.get("el");
+    const mine = data.elements.find((one) => one.key === changes.element && one.href === null) ?? element();
+    if (parts.has("stat")) changes.statistic = { low: "p10", median: "p50", high: "p90" }[parts.get("stat")] ?? parts.get("stat");
+    if (parts.has("layer")) changes.layer = Number(parts.get("layer"));
+    if (parts.has("cut")) changes.cut = Math.max(0, mine.cutoffs.indexOf(Number(parts.get("cut"))));
+    if (parts.has("region")) changes.region = Math.max(0, mine.tonnage.findIndex((one) => one.region === parts.get("region")));
+    const view = (parts.get("map") ?? "").split("/").map(Number);
+    return { changes, on: parts.has("on") ? parts.get("on").split(".") : null, view: view.length === 3 && view.every(Number.isFinite) ? view : null };
+  }
+  const look = (view) => map.setView([view[1], view[2]], view[0], { animate: false });
+  addEventListener("hashchange", () => {
+    const { changes, on: wanted, view } = asked();
+    if (view !== null) look(view);
+    for (const name of known) setLayer(name, (wanted ?? byDefault).includes(name));
+    set(changes);
+  });
+  map.on("moveend", remember);
+
+  /* ---------- tools ---------- */
+  const tools = [];
+  function toolButton({ id, icon, word: key }, pressed) {
+    const svg = draw("svg", { viewBox: "0 0 24 24", "aria-hidden": "true" });
+    svg.append(draw("path", { d: icon }));
+    const button = make("button", { type: "button", id: `tool-${id}`, "data-label": key, ...(pressed ? { "aria-pressed": "false" } : {}) }, svg);
+    button.setAttribute("aria-label", word(key));
+    button.title = word(key);
+    toolbar.hidden = false;
+    toolbar.append(button);
+    return button;
+  }
+  function stopTool() {
+    const active = tools.find((one) => one.id === app.activeTool);
+    if (!active) return;
+    app.activeTool = null;
+    active.button.setAttribute("aria-pressed", "false");
+    map.getContainer().classList.remove("tooling");
+    active.stop();
+  }
+  function tool(one) {
+    const button = toolButton(one, true);
+    tools.push({ ...one, button });
+    button.addEventListener("click", () => {
+      const was = app.activeTool;
+      stopTool();
+      if (was === one.id) return;
+      map.closePopup();
+      app.activeTool = one.id;
+      button.setAttribute("aria-pressed", "true");
+      map.getContainer().classList.add("tooling");
+      one.start();
+    });
+    return button;
+  }
+  function toolAction(one) {
+    const button = toolButton(one, false);
+    button.addEventListener("click", () => one.act());
+    return button;
+  }
+  addEventListener("keydown", (event) => { if (event.key === "Escape" && !event.defaultPrevented) stopTool(); });
+
+  const app = {
+    map, data, state, set, on, word, number, fixed, ppm, percent, degrees, make, draw, control, element, cellAt, cornerAt, latLngOf, value, place, paintOn, tool, toolAction, stopTool, openCore, setLayer, inspect, fit, hash,
+    shown, words, locale, handles, markers, cores: data.cores, activeTool: null, cells: null, lookup: null, colour, css, limits, scaleOf, legend,
+    frame: { bounds: data.bounds, size: data.size },
+    squares: (key) => squares[key] ?? null,
+    raster: () => raster,
+  };
+  const charts = seabedCharts(app);
 
   /* ---------- start ---------- */
-  recall();
-  data.tonnage.forEach((_, i) => $("region").append(make("option", { value: i })));
-  $("depth").max = data.layers.length;
-  $("depth").value = state.layer;
-  $("depth-row").hidden = data.layers.length < 2;
-  if (data.layers.length < 2) $("depth-row").style.display = "none";
-  $("cutoff").max = data.cutoffs.length - 1;
-  $("cutoff").value = state.cut;
-  $("cutoff").disabled = data.cutoffs.length < 2;
-  $("opacity").value = Math.round(100 * state.opacity);
-  document.querySelector(`input[name=statistic][value=${state.statistic}]`).checked = true;
+  const first = asked();
+  Object.assign(state, allowed(first.changes));
+  for (const name of known) if ((first.on ?? byDefault).includes(name)) shown.add(name);
+  for (const name of known) {
+    $(`layer-${name}`).checked = shown.has(name);
+    if (name !== "grade" && name !== "region" && name !== "zone" && name !== "relief" && shown.has(name)) for (const layer of layers[name]) map.addLayer(layer);
+  }
+  // The picture is of the estimate over the whole interval: it does not stand for anything else that was asked for.
+  if (state.element !== data.own || state.statistic !== "grade" || state.layer > 0 || state.cut > 0) raster.setOpacity(0);
+  for (const name of ["grade", "region", "zone", "relief"]) if (known.includes(name) && !shown.has(name)) for (const layer of layers[name]) map.removeLayer(typeof layer === "function" ? layer() : layer);
+  if (handles.zone && shown.has("zone")) map.addLayer(names);
 
-  for (const code of ["en", "ja"]) $(`lang-${code}`).addEventListener("click", () => { state.lang = code; map.closePopup(); showWords(); show(false); });
-  for (const radio of document.querySelectorAll("input[name=statistic]")) radio.addEventListener("change", () => { state.statistic = radio.value; show(); });
-  $("depth").addEventListener("input", () => { state.layer = Number($("depth").value); show(); });
-  $("cutoff").addEventListener("input", () => { state.cut = Number($("cutoff").value); show(); });
-  $("region").addEventListener("change", () => { state.region = Number($("region").value); showFigures(); showRange(); });
-  $("opacity").addEventListener("input", () => {
-    state.opacity = Number($("opacity").value) / 100;
-    handles.grade.setOpacity(state.opacity);
-    $("opacity-out").textContent = `${Math.round(100 * state.opacity)} %`;
-  });
-  map.on("popupopen", (event) => {
-    const close = event.popup.getElement().querySelector(".leaflet-popup-close-button");
-    if (close) { close.title = word("close"); close.setAttribute("aria-label", word("close")); }
-  });
+  $("depth").max = data.layers.length;
+  $("depth-row").hidden = data.layers.length < 2;
+  if (!data.elements.some((one) => one.oxide)) $("curve-figure").querySelector("[value=oxide_t]")?.remove();
+  for (const code of ["en", "ja"]) $(`lang-${code}`).addEventListener("click", () => set({ lang: code }));
+  for (const radio of document.querySelectorAll("input[name=statistic]")) radio.addEventListener("change", () => set({ statistic: radio.value }));
+  $("depth").addEventListener("input", () => set({ layer: Number($("depth").value) }));
+  $("cutoff").addEventListener("input", () => set({ cut: Number($("cutoff").value) }));
+  $("region").addEventListener("change", () => set({ region: Number($("region").value) }));
+  $("opacity").addEventListener("input", () => set({ opacity: Number($("opacity").value) / 100 }));
+  $("curve-figure").addEventListener("change", showCurve);
 
   if (markers.length <= 300) map.getContainer().classList.add("few");
-  map.addLayer(contours).addLayer(cores);
-  if (handles.zone) map.addLayer(places);
   // Words first: banner and legend take room from the map.
   map.setView(L.latLngBounds(data.region_bounds).getCenter(), 8, { animate: false });
   showWords();
+  showRegions();
   showLegend();
   map.invalidateSize(false);
   map.setMaxBounds(L.latLngBounds(data.zone_bounds).pad(0.35));
   fit(data.region_bounds);
   nearZoom = map.getZoom() - 1.2;
   map.setMinZoom(Math.min(map.getBoundsZoom(data.zone_bounds) - 0.75, map.getZoom()));
+  if (first.view !== null) look(first.view);
   chooseContours();
   sizeCores();
   show(false);
-  window.seabed = { map, state, handles, markers, cellAt, value: (statistic, layer, cell) => { const v = band(statistic, layer)[cell]; return v === NOTHING ? null : v * data.step_ppm; } };
+  window.seabed = app;
 
-  // The picture made by the program is on the screen already; the numbers follow.
-  Promise.all([unpack(block("map-cells")), unpack(block("map-lookup"))]).then(([values, where]) => {
-    cells = values;
-    lookup = where;
-    highest = new Uint16Array(count).fill(NOTHING);
-    for (let layer = 1; layer <= data.layers.length; layer++) {
-      const grades = band("grade", layer);
-      for (let cell = 0; cell < count; cell++)
-        if (grades[cell] !== NOTHING && (highest[cell] === NOTHING || grades[cell] > highest[cell])) highest[cell] = grades[cell];
+  async function unpackSquares(packed) {
+    const made = {}, width = packed.rows * packed.columns;
+    for (const [key, one] of Object.entries(packed.elements)) {
+      const steps = await seabedUnpacked(one.packed, packed.realisations, width), half = one.cutoffs.length * packed.realisations * width;
+      const at = (start, scale) => (realisation, cut, square) => { const found = steps[start + (cut * packed.realisations + realisation) * width + square]; return found === SEABED_NOTHING ? 0 : found * scale[cut]; };
+      made[key] = { side_cells: packed.side_cells, rows: packed.rows, columns: packed.columns, realisations: packed.realisations, cutoffs: one.cutoffs, mud_t: at(0, one.mud_steps_t), metal_t: at(half, one.metal_steps_t), ofCell: null };
     }
-    paint();
-    read();
+    const ofCell = new Int32Array(count);
+    for (let cell = 0; cell < count; cell++) {
+      const row = Math.floor(((Math.floor(cell / columns) + 0.5) * data.factor) / packed.side_cells), column = Math.floor((((cell % columns) + 0.5) * data.factor) / packed.side_cells);
+      ofCell[cell] = Math.min(row, packed.rows - 1) * packed.columns + Math.min(column, packed.columns - 1);
+    }
+    for (const one of Object.values(made)) one.ofCell = ofCell;
+    return made;
+  }
+  async function unpackAll() {
+    const cells = block("map-cells"), found = await seabedUnpacked(block("map-lookup"), data.size[0], data.size[1]), half = found.length / 2;
+    const cell = new Int32Array(half), slot = new Int32Array(half);
+    for (let i = 0; i < half; i++) {
+      cell[i] = found[i] === SEABED_NOTHING ? -1 : found[i] * columns + found[half + i];
+      slot[i] = cell[i] < 0 ? count : cell[i];
+    }
+    places = await seabedUnpacked(block("map-places"), rows, columns);
+    for (const [key, packed] of Object.entries(cells)) {
+      store[key] = {};
+      for (const [name, text] of Object.entries(packed)) store[key][name] = text === null ? null : await seabedUnpacked(text, rows, columns);
+    }
+    const packedSquares = block("map-squares");
+    squares = packedSquares === null ? {} : await unpackSquares(packedSquares);
+    const shares = slice(places, data.places.names.indexOf("share"));
+    app.cells = { rows, columns, count, area_m2: data.cell_area_m2 * data.factor ** 2, factor: data.factor, share: Float32Array.from(shares, (steps) => (steps === SEABED_NOTHING ? 0 : timesStep(steps, data.places.steps.share))) };
+    lookup = { rows: data.size[0], columns: data.size[1], cell, paint: slot, latLngOf, bounds: data.bounds };
+    app.lookup = lookup;
+  }
+  // The picture made by the program is on the screen already; the numbers follow.
+  unpackAll().then(() => {
+    const visible = map.hasLayer(raster);
+    map.removeLayer(raster);
+    raster = new Raster("", data.bounds, { opacity: state.opacity, zIndex: 2 });
+    handles.grade = raster;
+    if (visible) map.addLayer(raster);
+    settled = true;
+    shapeMasks();
+    show();
+    if (typeof seabedTools === "function") seabedTools(app);
     document.documentElement.dataset.ready = "yes";
   });
 }

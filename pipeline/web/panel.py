@@ -105,8 +105,9 @@ class Frame(MacroElement):
         {% macro html(this, kwargs) %}
 <header class="head">
   <div class="titles"><h1 data-word="heading"></h1><p id="assessment"></p></div>
-  <nav class="tools" aria-label="">
+  <nav class="links" aria-label="">
     <a id="start" href="index.html" data-word="start"></a>
+    <a id="report" href="report.html" data-word="report"></a>
     <div class="languages" role="group" id="languages">
       <button type="button" id="lang-en" lang="en" aria-pressed="true">English</button>
       <button type="button" id="lang-ja" lang="ja" aria-pressed="false">日本語</button>
@@ -116,26 +117,35 @@ class Frame(MacroElement):
 <div class="notices" id="notices"></div>
 <aside class="panel" id="panel" tabindex="-1">
   <section class="card">
-    <fieldset class="segments" id="statistics"><legend data-word="show"></legend>
+    <fieldset class="segments" id="elements-row"><legend data-word="element"></legend><div class="buttons" id="elements"></div></fieldset>
+    <fieldset class="segments" id="statistics"><legend data-word="show"></legend><div class="buttons three">
       <label><input type="radio" name="statistic" value="grade" checked><span data-word="grade"></span></label>
+      <label><input type="radio" name="statistic" value="probability"><span data-word="probability"></span></label>
       <label><input type="radio" name="statistic" value="sd"><span data-word="sd"></span></label>
+      <label><input type="radio" name="statistic" value="p10"><span data-word="low"></span></label>
+      <label><input type="radio" name="statistic" value="p50"><span data-word="median"></span></label>
+      <label><input type="radio" name="statistic" value="p90"><span data-word="high"></span></label></div>
     </fieldset>
+    <p class="small" id="statistic-note"></p>
     <div class="slider" id="depth-row"><label for="depth" data-word="depth"></label><output id="depth-out" for="depth"></output>
       <input type="range" id="depth" min="0" max="0" step="1" value="0"></div>
+    <div class="slider"><label for="cutoff" data-word="cutoff"></label><output id="cutoff-out" for="cutoff"></output>
+      <input type="range" id="cutoff" min="0" max="0" step="1" value="0"></div>
     <div class="slider"><label for="opacity" data-word="opacity"></label><output id="opacity-out" for="opacity"></output>
       <input type="range" id="opacity" min="0" max="100" step="5" value="75"></div>
   </section>
   <section class="card" aria-labelledby="in-place">
     <h2 id="in-place" data-word="in_place"></h2>
-    <div class="slider"><label for="cutoff" data-word="cutoff"></label><output id="cutoff-out" for="cutoff"></output>
-      <input type="range" id="cutoff" min="0" max="0" step="1" value="0"></div>
     <div class="field"><label for="region" data-word="region"></label><select id="region"></select></div>
-    <table class="figures" id="figures"><tbody></tbody></table>
-    <p class="small" data-word="kriged"></p>
+    <table class="figures" id="figures"><thead></thead><tbody></tbody></table>
+    <div id="figures-notes"></div>
   </section>
-  <section class="card" aria-labelledby="range-head">
-    <h2 id="range-head" data-word="range"></h2>
-    <div id="range"></div>
+  <section class="card" aria-labelledby="curve-head">
+    <div class="field"><h2 id="curve-head" data-word="curve"></h2>
+      <select id="curve-figure" data-label="curve_figure"><option value="metal_t"></option><option value="oxide_t"></option>
+        <option value="dry_mud_t"></option><option value="grade_ppm"></option><option value="area_km2"></option></select></div>
+    <div id="curve"></div>
+    <p class="small" data-word="curve_note"></p>
   </section>
   <section class="card">
     <fieldset class="checks" id="layers"><legend data-word="layers"></legend></fieldset>
@@ -156,8 +166,8 @@ class App(JSCSSMixin):
         Folium objects by the name the script knows them by: ``map``, ``grade``, ``relief``, ``region``, perhaps ``zone``.
     """
 
-    default_js = [("seabed_map", f"{OWN}map.js")]  # noqa: RUF012 - folium's interface
-    default_css = [("seabed_map_css", f"{OWN}map.css")]  # noqa: RUF012
+    default_js = [(f"seabed_{name}", f"{OWN}{name}.js") for name in ("payload", "charts", "sheet", "tools", "map")]  # noqa: RUF012 - folium's interface
+    default_css = [(f"seabed_{name}_css", f"{OWN}{name}.css") for name in ("map", "tools")]  # noqa: RUF012
     _template = Template(
         """
         {% macro script(this, kwargs) %}

@@ -1,4 +1,4 @@
-"""The start page: a jinja2 template with everything escaped, both languages side by side, one of them shown."""
+"""Pages of text: a jinja2 template with everything escaped, both languages side by side, one of them shown."""
 
 from __future__ import annotations
 
@@ -15,10 +15,17 @@ if TYPE_CHECKING:
 
 
 def start_page(words: Mapping[str, Text], content: Mapping[str, Any]) -> str:
+    """Whole start page, self-contained; as :func:`filled_in` of its template."""
+    return filled_in("index.html.j2", words, {"packages": manifest()["packages"], **content})
+
+
+def filled_in(template: str, words: Mapping[str, Text], content: Mapping[str, Any]) -> str:
     """Whole page, self-contained.
 
     Parameters
     ----------
+    template : str
+        File beside this module.
     words : mapping
         What the page says, by key, in ``en`` and ``ja``.
     content : mapping
@@ -34,7 +41,7 @@ def start_page(words: Mapping[str, Text], content: Mapping[str, Any]) -> str:
 
     loader = jinja2.FileSystemLoader(Path(__file__).parent)
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, loader=loader, trim_blocks=True, lstrip_blocks=True)
-    return self_contained(environment.get_template("index.html.j2").render(t=t, packages=manifest()["packages"], **content))
+    return self_contained(environment.get_template(template).render(t=t, **content))
 
 
 def filled(text: str, language: str, values: Mapping[str, str | Text]) -> str:
