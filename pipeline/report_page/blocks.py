@@ -177,7 +177,7 @@ def percent(share: float | None, decimals: int = 0) -> str:
 
     Examples
     --------
-    >>> percent(0.1234), percent(-0.0715, 1)
+    >>> percent(0.1234), percent(-0.072, 1)
     ('12\xa0%', '−7.2\xa0%')
     """
     return "–" if share is None or not math.isfinite(share) else f"{fixed(100 * share, decimals)}\u00a0%"

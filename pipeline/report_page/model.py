@@ -62,7 +62,8 @@ def variograms(facts: Facts) -> Chapter:
                 f"{', '.join(kinds) or 'none'}). The vertical direction has many pairs, from down the cores; the horizontal one has few stations, "
                 "and its range is the weak point.",
                 "各層の平均とばらつきを除いた値（品位×密度、標準化）が距離とともにどれだけ似なくなるかを示します（モデル："
-                f"{'、'.join(kinds) or 'なし'}）。鉛直方向はコア内のペアが多い一方、水平方向は地点が少なく、レンジの推定が弱点です。",
+                f"{'、'.join(kind_name(kind)['ja'] for kind in kinds) or 'なし'}）。鉛直方向はコア内のペアが多い一方、水平方向は地点が少なく、レンジ"
+                "の推定が弱点です。",
             ),
             "lead",
         )
