@@ -1,4 +1,4 @@
-"""What a chapter is made of: text, tables, figures and lists, each in both languages; nothing here knows HTML."""
+"""What a chapter is made of: text, tables, figures and lists, each in both languages."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from markupsafe import Markup
 
 Text = dict[str, str]
 Words = Text | str
@@ -90,6 +92,13 @@ class Plot:
     caption: Text
     key: tuple[Key, ...] = ()
     table: Table | None = None
+
+    @property
+    def drawn(self) -> Markup:
+        """The drawing, named by its caption; every text in it was escaped when it was drawn."""
+        from markupsafe import Markup
+
+        return Markup(self.svg.replace('role="img"', f'role="img" aria-labelledby="caption-{self.id}"', 1))
 
 
 @dataclass(frozen=True)

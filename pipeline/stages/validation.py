@@ -68,6 +68,7 @@ class _Blocks:
     layer: Integers
     mud_t: Array
 
+
 _DIGITS = 1e-6  # relative: the files of the truth are rounded
 
 
