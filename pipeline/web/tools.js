@@ -483,8 +483,10 @@ function seabedTools(app) {
     };
     const table = make("table", { class: "figures", id: "inside" }), body = make("tbody"), ranged = figures?.p10 !== undefined;
     table.append(make("thead", {}, make("tr", {}, make("td"), ...(ranged ? ["mean", "low_high"] : ["kriged_short"]).map((key) => make("th", { scope: "col" }, word(key))))), body);
-    const span = (text, name, got) => make("tr", {}, make("th", { scope: "row" }, text), make("td", { class: "main" }, make("data", { value: got, "data-inside": name }, number(got, 4))), ...(ranged ? [make("td")] : []));
-    body.append(span(word("tool_area_drawn"), "area_drawn_km2", seabedArea(ring) / 1e6), span(word("tool_area_inside"), "area_km2", area_km2));
+    const span = (text, name, got, digits) => make("tr", {}, make("th", { scope: "row" }, text), make("td", { class: "main" }, make("data", { value: got, "data-inside": name }, number(got, digits))), ...(ranged ? [make("td")] : []));
+    body.append(span(word("tool_area_drawn"), "area_drawn_km2", seabedArea(ring) / 1e6, 4));
+    // The edge is followed to a part of a cell: three digits.
+    body.append(span(word("tool_area_inside"), "area_km2", area_km2, 3));
     for (const [name, scale, digits] of FIGURES) {
       if (name === "oxide_t" && !one.oxide) continue;
       const cellsOf = ranged ? [make("td", { class: "main" }, value(name, "mean", scale, digits)), make("td", { class: "range" }, value(name, "p10", scale, digits), "–", make("wbr"), value(name, "p90", scale, digits))] : [make("td", { class: "main" }, value(name, "mean", scale, digits))];
