@@ -211,9 +211,14 @@ def _exit_code_of_child(work: Callable[[], int]) -> tuple[int, bool]:
     if child == 0:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPS)
         try:
-            raise SystemExit(work())
+            code = _code_of(work)
         finally:
             os.write(told, b".")
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(OSError, ValueError):
+                stream.flush()
+        # Not by Python's own way out: where a thread of a library is left running, C++ aborts a process that has done its work.
+        os._exit(code)
     os.close(told)
     # Make tells this process alone to end; Ctrl-C reaches the child by itself.
     signal.signal(signal.SIGTERM, lambda number, _frame: _pass_on(child, number))
@@ -225,6 +230,14 @@ def _exit_code_of_child(work: Callable[[], int]) -> tuple[int, bool]:
     with suppress(BlockingIOError), os.fdopen(ends, "rb", buffering=0) as pipe:
         return code, bool(pipe.read(1))
     return code, False
+
+
+def _code_of(work: Callable[[], int]) -> int:
+    """Exit code of work that returns it, or leaves with it."""
+    try:
+        return work()
+    except SystemExit as ended:
+        return ended.code if isinstance(ended.code, int) else int(ended.code is not None)
 
 
 def _pass_on(child: int, number: int) -> None:

@@ -18,7 +18,7 @@ from conftest import write_tiny
 
 ROOT = Path(__file__).parents[1]
 CLEAN = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS", "LINKS"))}
-TELL_OF_FILES = {"samples.parquet", "provenance.json"}
+TELL_OF_FILES = {"samples.parquet", "provenance.json", "table1.json", "report.html"}
 """Products that say how a value was written, or name inputs by their hash."""
 
 

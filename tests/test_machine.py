@@ -257,3 +257,19 @@ sys.exit(command.run_apart(work, "x"))
         done = subprocess.run(line, cwd=ROOT, env=env, capture_output=True, text=True, timeout=120, check=False)
         assert (done.returncode, done.stdout) == (0, "42\n"), done.stderr
         assert done.stderr.count("are torn; they are made again") == int(torn)
+
+
+@pytest.mark.parametrize(("leaves", "code"), [("return 0", 0), ("return 2", 2), ("sys.exit(130)", 130), ("sys.exit()", 0)])
+def test_a_library_that_aborts_on_the_way_out_undoes_no_work(leaves, code):
+    """A thread that Arrow had left running ended a stage by SIGABRT after it had written its product; the message blamed the memory."""
+    program = f"""
+import atexit, os, sys
+from pipeline.machine import run_apart
+def work():
+    atexit.register(os.abort)
+    print("made")
+    {leaves}
+sys.exit(run_apart(work, "composites.parquet"))
+"""
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (code, "made\n", "")

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from markupsafe import Markup
 
 Text = dict[str, str]
 Words = Text | str
@@ -93,12 +92,9 @@ class Plot:
     key: tuple[Key, ...] = ()
     table: Table | None = None
 
-    @property
-    def drawn(self) -> Markup:
-        """The drawing, named by its caption; every text in it was escaped when it was drawn."""
-        from markupsafe import Markup
-
-        return Markup(self.svg.replace('role="img"', f'role="img" aria-labelledby="caption-{self.id}"', 1))
+    def __html__(self) -> str:
+        """The drawing, named by its caption, as a template takes it: every text in it was escaped when it was drawn."""
+        return self.svg.replace('role="img"', f'role="img" aria-labelledby="caption-{self.id}"', 1)
 
 
 @dataclass(frozen=True)
