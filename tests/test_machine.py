@@ -261,7 +261,7 @@ sys.exit(command.run_apart(work, "x"))
 
 @pytest.mark.parametrize(("leaves", "code"), [("return 0", 0), ("return 2", 2), ("sys.exit(130)", 130), ("sys.exit()", 0)])
 def test_a_library_that_aborts_on_the_way_out_undoes_no_work(leaves, code):
-    """A thread that Arrow had left running ended a stage by SIGABRT after it had written its product; the message blamed the memory."""
+    """Once a stage was ended by SIGABRT ("terminate called without an active exception"), and the message blamed the memory."""
     program = f"""
 import atexit, os, sys
 from pipeline.machine import run_apart
