@@ -22,6 +22,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
+from unittest import mock
 
 ROOT: Final = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
@@ -99,12 +100,10 @@ def parsed() -> argparse.Namespace:
 
 
 def program_hash() -> str:
-    """Hash of the program that is judged: of the files that simulated tonnes come from."""
-    program = ROOT / "pipeline"
-    stages = [program / "stages" / f"{name}.py" for name in ("samples", "seafloor", "composites", "variogram", "density", "grade", "simulation")]
-    shared = [program / f"{name}.py" for name in ("deposit", "field", "grid", "units")]
-    folders = [path for name in ("geostatistics", "intake", "bathymetry") for path in (program / name).rglob("*.py")]
-    return _hash_of(sorted([*folders, *stages, *shared]))
+    """Hash of the program that is judged, by which the report later tells whether it is still the same."""
+    from pipeline.report_page.judged import estimating_program_sha256
+
+    return estimating_program_sha256()
 
 
 def record_file(realisations: int, folder: Path = STORE) -> Path:
@@ -285,8 +284,8 @@ class Survey:
         layered = composites.run(read_samples(raw), floor, settings.region, settings.composites, settings.density, settings.elements)
         subjects = [*settings.elements.assessed, "density"]
         # What the likelihood says of the variogram is for the reader of its file: most of the time saved, and no estimate changed.
-        variogram._MOST_FOR_UNCERTAINTY = 0
-        variograms = [variogram.run(layered, floor, Subject(subject), settings.variogram) for subject in subjects]
+        with mock.patch.object(variogram, "_MOST_FOR_UNCERTAINTY", 0):
+            variograms = [variogram.run(layered, floor, Subject(subject), settings.variogram) for subject in subjects]
         # Nothing is scored and nothing is cokriged: a third of the time saved.
         unscored = settings.cross_validation.model_copy(update={"estimator": "ordinary", "drift": [], "min_cores": 1_000_000})
         joint = JointModel({}, None, [], {"left_out": dict.fromkeys(subjects, "not asked for")}, layered.marks)

@@ -303,12 +303,6 @@ def test_a_calibration_of_another_program_is_called_stale(reference, published):
         assert "held the truth in 92 of 100 (92 %" in part
 
 
-def test_the_calibrated_program_is_hashed_as_the_calibration_does():
-    import calibrate
-
-    assert estimating_program_sha256() == calibrate.program_hash()
-
-
 # --- estimators ------------------------------------------------------------------------------------------------------------------------------------
 
 _GAINS = {"drift": {"mean_g_m3": -0.456, "standard_error_g_m3": 0.5789}}
