@@ -150,7 +150,7 @@ include $S/elements.mk
 GRADES := $(ELEMENTS:%=$P/grade_%.tif)
 VARIOGRAMS := $(patsubst %,$P/variogram_%.json,$(ELEMENTS) density)
 PAGES := $(ELEMENTS:%=$M/grade_%.html)
-SETTINGS := $(patsubst %,$S/%.json,assessment region grid elements density cutoffs simulation intake composites variogram cross_validation grade tonnage classes next_cores recoverable maps)
+SETTINGS := $(patsubst %,$S/%.json,assessment region grid elements density cutoffs simulation intake composites variogram cross_validation grade tonnage classes next_cores recoverable place production maps)
 SIMULATED := $P/totals.parquet $P/classes.tif $P/simulation.json $P/squares.nc $(foreach kind,percentiles probability,$(ELEMENTS:%=$P/$(kind)_%.tif)) \
              $(if $(KEEP),$P/realisations.zarr)
 NEXT_CORES := $P/next_cores.json $(ELEMENTS:%=$P/next_cores_%.tif)
@@ -231,7 +231,7 @@ $(TABLE1) &: $P/samples.parquet $P/composites.parquet $P/seafloor.tif $(VARIOGRA
 # A map carries a second element too, and needs the grades of both; next_cores.json and squares.nc stand beside what they come from.
 $(PAGES): $(GRADES) $P/totals.parquet $P/squares.nc $P/next_cores.json $P/density.tif $P/seafloor.tif $P/samples.parquet $P/composites.parquet \
           $P/tonnage.csv $(patsubst %,$L/%.json,bathymetry domains published) \
-          $(patsubst %,$S/%.json,maps assessment region elements cutoffs recoverable) $L/program_map.json
+          $(patsubst %,$S/%.json,maps assessment region elements cutoffs recoverable place) $L/program_map.json
 	$(call run,map)
 
 $M/index.html: $P/tonnage.csv $P/samples.parquet $P/seafloor.tif $P/composites.parquet $P/validation.json $(GRADES) \

@@ -287,6 +287,36 @@ class RecoverableSettings(Section):
     max_water_depth_m: float = Field(6000.0, gt=0, le=12000, description="Deepest water that can be lifted from, metres")
 
 
+class PlaceSettings(Section):
+    """The land around: an island with its constructed economic zone, and the port that is sailed to."""
+
+    section = "place"
+    island_longitude_deg: float | None = Field(None, ge=-180, le=360, description="Island with an exclusive economic zone, degrees east")
+    island_latitude_deg: float | None = Field(None, ge=-90, le=90, description="Island with an exclusive economic zone, degrees north")
+    island_name: str = Field("", description="Name of that island")
+    eez_radius_nmi: float = Field(200.0, gt=0, le=1000, description="Radius of the constructed zone, nautical miles")
+    port_longitude_deg: float | None = Field(None, ge=-180, le=360, description="Port that mud is brought to, degrees east")
+    port_latitude_deg: float | None = Field(None, ge=-90, le=90, description="Port that mud is brought to, degrees north")
+    port_name: str = Field("", description="Name of that port")
+
+
+class ProductionSettings(Section):
+    """How much mud is lifted, and when."""
+
+    section = "production"
+    rates_t_day: list[float] = Field([350.0, 3500.0], min_length=1, max_length=6, description="Mud lifted a day, one scenario each, tonnes")
+    days_year: float = Field(330.0, gt=0, le=366, description="Days of operation in a year")
+    grain_density_t_m3: float = Field(2.5, gt=1, lt=6, description="Density of the grains, from which the water in wet mud follows, t/m3")
+    seawater_density_t_m3: float = Field(1.03, gt=0.9, lt=1.2, description="Density of the water in the pores, t/m3")
+
+    @model_validator(mode="after")
+    def _rates_rise(self) -> Self:
+        if any(rate <= 0 for rate in self.rates_t_day) or sorted(set(self.rates_t_day)) != self.rates_t_day:
+            msg = "rates_t_day must rise and be above 0"
+            raise ValueError(msg)
+        return self
+
+
 class MapSettings(Section):
     """How the maps look; changes nothing else."""
 
@@ -296,10 +326,6 @@ class MapSettings(Section):
     uncertain_share: float = Field(
         0.8, gt=0, le=100, description="Cells whose range from low (P90) to high (P10) is wider than this share of the median are hatched"
     )
-    island_longitude_deg: float | None = Field(None, ge=-180, le=360, description="Island whose exclusive economic zone is drawn, degrees east")
-    island_latitude_deg: float | None = Field(None, ge=-90, le=90, description="Island whose exclusive economic zone is drawn, degrees north")
-    island_name: str = Field("", description="Name of that island")
-    eez_radius_nmi: float = Field(200.0, gt=0, description="Radius of the constructed zone, nautical miles")
 
 
 _SECTIONS: tuple[type[Section], ...] = (
@@ -319,6 +345,8 @@ _SECTIONS: tuple[type[Section], ...] = (
     ClassSettings,
     NextCoreSettings,
     RecoverableSettings,
+    PlaceSettings,
+    ProductionSettings,
     MapSettings,
 )
 SECTIONS: dict[str, type[Section]] = {model.section: model for model in _SECTIONS}
@@ -344,6 +372,8 @@ class Settings(BaseModel):
     classes: ClassSettings = ClassSettings()
     next_cores: NextCoreSettings = NextCoreSettings()
     recoverable: RecoverableSettings = RecoverableSettings()
+    place: PlaceSettings = PlaceSettings()
+    production: ProductionSettings = ProductionSettings()
     maps: MapSettings = MapSettings()
 
 

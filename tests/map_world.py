@@ -38,7 +38,16 @@ from pipeline.artefacts import (
     Validation,
     on_steps,
 )
-from pipeline.config import AssessmentSettings, CutoffSettings, ElementSettings, GridSettings, MapSettings, RecoverableSettings, RegionSettings
+from pipeline.config import (
+    AssessmentSettings,
+    CutoffSettings,
+    ElementSettings,
+    GridSettings,
+    MapSettings,
+    PlaceSettings,
+    RecoverableSettings,
+    RegionSettings,
+)
 from pipeline.files import sha256_of
 from pipeline.grid import Grid, layers_of, region_grid, region_share
 from pipeline.stages import index
@@ -100,9 +109,11 @@ class World:
         files = sorted(path for path in folder.rglob("*") if path.is_file())
         return kind(self.raw, {path.relative_to(self.raw).as_posix(): sha256_of(path) for path in files})
 
-    def map_page(self, element: str | None = None, recoverable: RecoverableSettings | None = None, **settings) -> Page:
+    def map_page(
+        self, element: str | None = None, recoverable: RecoverableSettings | None = None, island: dict[str, Any] | None = None, **settings
+    ) -> Page:
         """Map of the first element, or of another."""
-        maps = MapSettings(**({**ISLAND, **settings} if self.island else settings))
+        place = PlaceSettings(**(ISLAND | (island or {}))) if self.island else PlaceSettings()
         grades = [self.grade, *self.more]
         elements = [grade.element for grade in grades]
         return map_stage.run(
@@ -119,12 +130,13 @@ class World:
             self._listed(BathymetryFiles),
             self._listed(DomainFiles),
             self._listed(PublishedFiles),
-            maps,
+            MapSettings(**settings),
             AssessmentSettings.model_construct(title=self.title),
             REGION,
             ElementSettings(assessed=elements),
             CutoffSettings(**{f"{element}_ppm": list(CUTOFFS) for element in elements}),
             recoverable or RecoverableSettings(),
+            place,
         )
 
     def index_page(self) -> Page:

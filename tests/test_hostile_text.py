@@ -331,7 +331,7 @@ def test_nothing_that_people_wrote_reaches_folium(hostile, tmp_path, monkeypatch
 
     monkeypatch.setattr("pipeline.web.panel.OfflineMap", Given)
     monkeypatch.setattr("pipeline.web.panel.numbered", lambda html: rendered.append(original_numbered(html)) or rendered[-1])
-    hostile.map_page(island_name=ALL)
+    hostile.map_page(island={"island_name": ALL})
     world(tmp_path).map_page()
     strings = list(strings_in(given[0]))
     assert len(strings) > 50
@@ -372,7 +372,7 @@ def chromium():
 @pytest.fixture(scope="module")
 def pages(hostile, tmp_path_factory):
     folder = tmp_path_factory.mktemp("pages")
-    (folder / "grade_dy.html").write_text(hostile.map_page(island_name=ALL).html, encoding="utf-8", newline="")
+    (folder / "grade_dy.html").write_text(hostile.map_page(island={"island_name": ALL}).html, encoding="utf-8", newline="")
     with pytest.MonkeyPatch.context() as patched:
         # The page names the first files and counts the rest: here each name is a payload to be shown.
         patched.setattr(index, "_MOST_FILES", len(PAYLOADS))
@@ -538,8 +538,8 @@ def hostile_raw(folder, trace):
     """RAW in which every name and every free text is a payload: one core, one table and one folder each."""
     texts, names = list(payloads(trace).values()), file_names(TRACE_IN_NAMES)
     title = f"</script>${{window.canary=1}}`\\ {{{{ cycler.__init__.__globals__.os.popen('touch {trace}') }}}}"
-    maps = f"\n[maps]\nisland_longitude_deg = 153.7\nisland_latitude_deg = 22.0\nisland_name = {toml_text(' '.join(texts))}\n"
-    raw = write_raw(folder, {}, QUICK.replace('"Planted survey"', toml_text(title)) + maps)
+    place = f"\n[place]\nisland_longitude_deg = 153.7\nisland_latitude_deg = 22.0\nisland_name = {toml_text(' '.join(texts))}\n"
+    raw = write_raw(folder, {}, QUICK.replace('"Planted survey"', toml_text(title)) + place)
     sides = "".join(f"{key} = {toml_text(' '.join(texts))}\n" for key in ("title", "source", "licence", "note"))
     free = ["cruise", "device", "date", "laboratory", "method", "note", "remark"]
     by_core = {}

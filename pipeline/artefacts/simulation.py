@@ -7,7 +7,7 @@ import shutil
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol, Self
 
 import numpy as np
 
@@ -234,6 +234,15 @@ class Squares:
         return dataset
 
 
+class Beside(Protocol):
+    """An artefact of its own that the pass over the realisations leaves beside the totals."""
+
+    NAME: ClassVar[str]
+
+    def write(self, out: Path) -> None:
+        """Write it."""
+
+
 @dataclass(frozen=True)
 class Simulation:
     """What the reducers of the simulation found.
@@ -255,6 +264,8 @@ class Simulation:
         Whether the realisations of this very run are stored beside the totals.
     squares : Squares or None
         ``None`` where the artefact was read: they are an artefact of their own.
+    beside : tuple of Beside
+        What else the pass left; empty where the artefact was read.
     """
 
     grid: Grid
@@ -267,6 +278,7 @@ class Simulation:
     warnings: tuple[str, ...] = field(default=(), compare=False)
     kept: bool = field(default=False, compare=False)
     squares: Squares | None = field(default=None, compare=False)
+    beside: tuple[Beside, ...] = field(default=(), compare=False)
 
     @classmethod
     def matches(cls, path: Path) -> bool:
@@ -301,6 +313,8 @@ class Simulation:
         write_json({**self.marks.tags(), "summary": plain(self.summary)}, out.with_name("simulation.json"))
         if self.squares is not None:
             self.squares.write(out.with_name(SQUARES))
+        for artefact in self.beside:
+            artefact.write(out.with_name(artefact.NAME))
         # Last: it stands for the whole group.
         rows = self.totals.sort_values(list(TOTALS_COLUMNS)[:4])
         write_table(rows, TOTALS_COLUMNS, {**tags, "elements": list(self.grades)}, out)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from pipeline.artefacts import DomainFiles, PublishedFiles, Seafloor
-    from pipeline.config import MapSettings
+    from pipeline.config import PlaceSettings
     from pipeline.grid import Grid
 
     Array = NDArray[np.float64]
@@ -96,24 +96,24 @@ def region_outline(seafloor: Seafloor) -> list[list[list[float]]]:
     return rings
 
 
-def zone_around(maps: MapSettings, grid: Grid, published: PublishedFiles) -> dict[str, Any] | None:
+def zone_around(place: PlaceSettings, grid: Grid, published: PublishedFiles) -> dict[str, Any] | None:
     """Geodesic circle around the island that the settings name, with its area and the published one for comparison; none without an island."""
     from pyproj import Geod
 
-    if maps.island_longitude_deg is None or maps.island_latitude_deg is None:
+    if place.island_longitude_deg is None or place.island_latitude_deg is None:
         return None
     geod = Geod(ellps="WGS84")
     bearings = np.linspace(0.0, 360.0, 361)[:-1]
     ones = np.ones_like(bearings)
-    radius_m = maps.eez_radius_nmi * METRES_PER_NAUTICAL_MILE
-    longitude_deg, latitude_deg, _ = geod.fwd(ones * maps.island_longitude_deg, ones * maps.island_latitude_deg, bearings, ones * radius_m)
+    radius_m = place.eez_radius_nmi * METRES_PER_NAUTICAL_MILE
+    longitude_deg, latitude_deg, _ = geod.fwd(ones * place.island_longitude_deg, ones * place.island_latitude_deg, bearings, ones * radius_m)
     area_m2, _ = geod.polygon_area_perimeter(longitude_deg, latitude_deg)
-    island_deg = float(unwrapped(np.array(maps.island_longitude_deg), near_deg(grid)))
+    island_deg = float(unwrapped(np.array(place.island_longitude_deg), near_deg(grid)))
     circle = _positions(np.asarray(longitude_deg), np.asarray(latitude_deg), island_deg)
     row = published.figures().get("eez_published")
     return {
-        "name": maps.island_name,
-        "position": [maps.island_latitude_deg, island_deg],
+        "name": place.island_name,
+        "position": [place.island_latitude_deg, island_deg],
         "label": circle[180],
         "circle": circle,
         "area_km2": abs(area_m2) * KM2_PER_M2,

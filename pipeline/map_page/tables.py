@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from pipeline.artefacts import Composites, Density, Grade, NextCores, Samples, Seafloor, SimulatedGrade, Tonnage
-    from pipeline.config import CutoffSettings, MapSettings
+    from pipeline.config import CutoffSettings, PlaceSettings
     from pipeline.grid import Grid
 
     Array = NDArray[np.float64]
@@ -214,9 +214,9 @@ def is_coarse(seafloor: Seafloor) -> bool:
     return seafloor.source_resolution_m > seafloor.grid.cell_m
 
 
-def page_words(maps: MapSettings, samples: Samples, more: dict[str, Text]) -> dict[str, Text]:
+def page_words(place: PlaceSettings, samples: Samples, more: dict[str, Text]) -> dict[str, Text]:
     """The page's words with what never changes on it filled in; the page's script fills in the rest, also what a person wrote."""
-    fixed = {"radius": f"{maps.eez_radius_nmi:g}"}
+    fixed = {"radius": f"{place.eez_radius_nmi:g}"}
 
     def filled(text: str) -> str:
         return re.sub(r"\{(\w+)\}", lambda found: fixed.get(found[1], found[0]), text)

@@ -25,7 +25,7 @@ from pipeline.artefacts import (
     Tonnage,
 )
 from pipeline.bathymetry import read_grids
-from pipeline.config import AssessmentSettings, CutoffSettings, ElementSettings, MapSettings, RecoverableSettings, RegionSettings
+from pipeline.config import AssessmentSettings, CutoffSettings, ElementSettings, MapSettings, PlaceSettings, RecoverableSettings, RegionSettings
 from pipeline.grid import require_same_grid
 
 if TYPE_CHECKING:
@@ -61,6 +61,7 @@ def run(
     elements: ElementSettings,
     cutoffs: CutoffSettings,
     recoverable: RecoverableSettings,
+    place: PlaceSettings,
 ) -> Page:
     """Put grades, their uncertainty, cores and tonnage on a relief made from the bathymetry.
 
@@ -91,7 +92,7 @@ def run(
     thin = rasters.thinning(grid.shape, own.layers.count, [len(known[element]["cutoffs"]) for element in here])
     picture = outlines.picture(grid)
     lookup = rasters.lookup(picture, grid, thin)
-    zone = outlines.zone_around(maps, grid, published)
+    zone = outlines.zone_around(place, grid, published)
     surroundings, near = outlines.frames(grid, zone)
     grids = read_grids(bathymetry)
     content, wide_m = _layers(own, maps, seafloor, picture, surroundings, zone, thin, lookup, known[own.element]["limits"]["grade"][0], grids)
@@ -143,7 +144,7 @@ def run(
         "map-lookup": packed(lookup),
         "map-squares": rasters.square_totals(squares, here),
     }
-    words = tables.page_words(maps, samples, {**TOOLS, "tool_kind_here": KINDS[samples.marks.data_kind]})
+    words = tables.page_words(place, samples, {**TOOLS, "tool_kind_here": KINDS[samples.marks.data_kind]})
     name = known[own.element]["name"]["en"]
     title = f"{words['page']['en'].replace('{name}', name)} · {assessment.title}"
     return Page(map_page(title, words, content, blocks))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from pipeline.artefacts import (
     NOT_KEPT,
     QUANTILES,
     STEP_PROBABILITY,
+    Beside,
     Classes,
     Composites,
     Grade,
@@ -83,9 +84,12 @@ def run(
     regions = {"all": near, "supported": supported}
     seen = _Reducers(deposit, seafloor, regions, cutoffs, _Panel.of(deposit, seafloor, classes), settings)
     simulation = deposit.simulation(_origin_m(grid), grid.shape, grid.cell_m, grade_settings.block_nodes, settings.seed, off)
+    others: list[Reducer] = []
     draws = simulation.draws(settings.realisations)
     for blocks in keep.storing(draws, settings.realisations, deposit.elements, deposit.layers, seafloor, composites.marks):
-        seen.add(blocks)
+        here = seen.add(blocks)
+        for reducer in others:
+            reducer.add(blocks, here)
     found = {element: seen.grade(number, near, step_ppm(composites, element)) for number, element in enumerate(deposit.elements)}
     hull = inside_hull(composites, seafloor, tonnage_settings.hull_buffer_spacings)
     half_widths = seen.half_widths(near, classes)
@@ -118,7 +122,7 @@ def run(
     said = tuple(f"{element}: no interval is given: {reason}" for element, reason in sorted(reasons.items()))
     return Simulation(
         grid, seafloor.layers, seen.table(), found, classified, summary, composites.marks, said, keep.path is not None,
-        seen.squares(composites.marks),
+        seen.squares(composites.marks), tuple(reducer.artefact(composites.marks) for reducer in others),
     )  # fmt: skip
 
 
@@ -201,6 +205,16 @@ def _classes_said(
     return {"production_volume": out}
 
 
+class Reducer(Protocol):
+    """What else is kept of every realisation, and becomes a file of its own beside the totals."""
+
+    def add(self, blocks: Blocks, totals: list[Array]) -> None:
+        """Take in one realisation, and what :meth:`_Reducers.add` found in it."""
+
+    def artefact(self, marks: Marks) -> Beside:
+        """What is written."""
+
+
 class _Reducers:
     """What one pass over the realisations keeps; one call of :meth:`add` for each, in order."""
 
@@ -226,8 +240,14 @@ class _Reducers:
         self.square_of = (row[:, None] * (column[-1] + 1) + column[None, :]).ravel()
         self.square_totals: list[list[Array]] = [[] for _ in deposit.elements]
 
-    def add(self, blocks: Blocks) -> None:
-        """Take in one realisation."""
+    def add(self, blocks: Blocks) -> list[Array]:
+        """Take in one realisation.
+
+        Returns
+        -------
+        list of (regions, cutoffs, 3) arrays
+            Of each element: cells that hold a block over the cut-off, density and metal of the blocks over it, each cell by its share inside.
+        """
         layers = len(blocks.density_t_m3)
         density, metals = blocks.density_t_m3.reshape(layers, -1), blocks.metal_g_m3.reshape(len(self.blocks), layers, -1)
         self.density_sum += density
@@ -248,6 +268,7 @@ class _Reducers:
                 here = group_totals(density, metal, self.shares[0], self.square_of, int(self.square_of[-1]) + 1, limits)
                 self.square_totals[number].append(here.astype(np.float32))
         self.totals.append(np.concatenate([part.reshape(len(self.shares), -1) for part in found], axis=1))
+        return found
 
     def table(self) -> pd.DataFrame:
         """Totals of every realisation."""
