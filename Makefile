@@ -38,8 +38,8 @@ JOBS = $(if $(filter -j% --jobs%,$(MAKEFLAGS)),,-j2)
 # A note for each variable that is ignored.
 note_foreign = $(foreach name,$(FOREIGN),$(if $(filter environment%,$(origin $(name))),echo $(call quote,note: $(name)=$(value $(name)) is ignored: the program uses the data of its own libraries) >&2;))
 
-.PHONY: help all test lint format clean distclean bench bench-build bench-pages bench-engines calibrate reference-survey new-core test-peers set-up set-up-peers \
-        faults fuzz doctor
+.PHONY: help all test lint format clean distclean bench bench-build bench-pages bench-engines calibrate core-trial reference-survey new-core test-peers set-up set-up-peers \
+        faults fuzz doctor explain
 .DEFAULT_GOAL := help
 
 help: ## list these targets
@@ -75,8 +75,8 @@ format: set-up ## mend what can be mended by machine
 clean: ## remove products and caches, keep .venv and all data
 	@p=$(call quote,$(PROCESSED)) m=$(call quote,$(MAPS)); \
 	if [ -d "$$p/.lists" ]; then \
-	    rm -rf -- "$$p"/.lists "$$p"/.settings "$$p"/.partial-* "$$m"/.partial-* "$$p"/realisations.zarr; \
-	    rm -f -- "$$p"/*.parquet "$$p"/*.tif "$$p"/*.csv "$$p"/*.json "$$p"/*.nc "$$m"/index.html "$$m"/report.html "$$m"/grade_*.html; \
+	    rm -rf -- "$$p"/.lists "$$p"/.settings "$$p"/.history "$$p"/.partial-* "$$m"/.partial-* "$$p"/realisations.zarr; \
+	    rm -f -- "$$p"/*.parquet "$$p"/*.tif "$$p"/*.csv "$$p"/*.json "$$p"/*.nc "$$m"/index.html "$$m"/report.html "$$m"/changes.html "$$m"/grade_*.html; \
 	    rmdir -- "$$p" "$$m" 2>/dev/null || :; \
 	fi
 	@rm -rf .cache .pytest_cache .ruff_cache .mypy_cache .hypothesis build *.egg-info
@@ -100,6 +100,9 @@ bench-engines: set-up-peers ## the engine beside others, to docs/benchmarks.md (
 calibrate: set-up ## how often the intervals hold the truth of 600 known deposits, to docs/calibration.md (CALIBRATE_ARGS='--layouts 25 --sources')
 	@$(PY) tests/calibrate.py --write $(CALIBRATE_ARGS)
 
+core-trial: set-up ## whether the next cores narrow the total as they are said to, on 20 surveys, to docs/next_cores.md
+	@$(PY) tests/core_layouts.py --write $(CORE_TRIAL_ARGS)
+
 # Without set-up: it must run where that fails.
 doctor: ## check this machine, its disks and RAW, and say what to do
 	@$(note_foreign):
@@ -113,6 +116,9 @@ reference-survey: set-up ## write the synthetic survey that ships, and its truth
 
 # Only what was typed behind make counts: some systems have a NAME of their own.
 typed = $(if $(filter command,$(firstword $(origin $1))),$(call quote,$(value $1)),'')
+
+explain: set-up ## where a number comes from (ID=tonnage/dy/supported/0/mean/metal_t; ID=tonnage: what is below; JSON=1)
+	@$(PY) -m pipeline explain $(if $(JSON),--json) --processed $(call quote,$(PROCESSED)) --maps $(call quote,$(MAPS)) -- $(call typed,ID)
 
 new-core: set-up ## an empty core table with its data dictionary, into RAW/cores (NAME=kr13_02; ELEMENTS='nd tb': more elements)
 	@$(PY) -m pipeline new-core --raw $(call quote,$(RAW)) --elements $(call typed,ELEMENTS) -- $(call typed,NAME)
@@ -150,15 +156,18 @@ include $S/elements.mk
 GRADES := $(ELEMENTS:%=$P/grade_%.tif)
 VARIOGRAMS := $(patsubst %,$P/variogram_%.json,$(ELEMENTS) density)
 PAGES := $(ELEMENTS:%=$M/grade_%.html)
-SETTINGS := $(patsubst %,$S/%.json,assessment region grid elements density cutoffs simulation intake composites variogram cross_validation grade tonnage classes next_cores recoverable place production maps)
-SIMULATED := $P/totals.parquet $P/classes.tif $P/simulation.json $P/squares.nc $(foreach kind,percentiles probability,$(ELEMENTS:%=$P/$(kind)_%.tif)) \
+SETTINGS := $(patsubst %,$S/%.json,assessment region grid elements density cutoffs simulation intake composites variogram cross_validation grade tonnage classes next_cores recoverable place production published_method maps)
+SIMULATED := $P/totals.parquet $P/classes.tif $P/simulation.json $P/squares.nc $P/recoverable_totals.parquet $P/panels.parquet $P/simulated_columns.nc $(foreach kind,percentiles probability,$(ELEMENTS:%=$P/$(kind)_%.tif)) \
              $(if $(KEEP),$P/realisations.zarr)
-NEXT_CORES := $P/next_cores.json $(ELEMENTS:%=$P/next_cores_%.tif)
+RECOVERABLE := $P/recoverable.csv $P/recoverable_sensitivity.csv
+NEXT_CORES := $P/next_cores.json $P/next_cores.csv $(ELEMENTS:%=$P/next_cores_%.tif)
+PRODUCTION := $P/production.csv $P/start_panels.csv $P/start_panels.tif
+PUBLISHED_METHOD := $P/published_method.json $P/published_method.csv
 TABLE1 := $P/table1.json $P/table1.schema.json
 PRODUCTS := $P/samples.parquet $P/rejected.csv $P/seafloor.tif $P/composites.parquet $(VARIOGRAMS) \
-            $P/coregionalisation.json $P/cross_validation.json $P/density.tif $(GRADES) $(SIMULATED) $(NEXT_CORES) $P/tonnage.csv $P/block_model.nc $P/validation.json \
-            $P/provenance.json $(TABLE1) \
-            $(PAGES) $M/index.html $M/report.html
+            $P/coregionalisation.json $P/cross_validation.json $P/density.tif $(GRADES) $(SIMULATED) $(NEXT_CORES) $P/tonnage.csv $(RECOVERABLE) $(PRODUCTION) $P/supply.csv $P/block_model.nc $P/validation.json \
+            $P/provenance.json $(TABLE1) $(PUBLISHED_METHOD) \
+            $(PAGES) $M/index.html $M/report.html $P/delta.json $M/changes.html
 
 # $(call run,STAGE) hands a stage all prerequisites but the list of its own program; the stage knows each by its name.
 run = @$(PY) -m pipeline $1 $(filter-out $L/program_%,$^) --raw $(LINKS)/raw --out $(or $2,$@)
@@ -197,17 +206,31 @@ $(GRADES): $P/grade_%.tif: $P/composites.parquet $P/variogram_%.json $P/variogra
 	$(call run,grade)
 
 # One pass over the realisations feeds every summary of them; totals.parquet stands for the group.
-$(SIMULATED) &: $P/composites.parquet $(VARIOGRAMS) $(GRADES) $P/seafloor.tif \
-                $(patsubst %,$S/%.json,simulation density cutoffs grade tonnage variogram classes) $L/program_simulation.json
+$(SIMULATED) &: $P/composites.parquet $(VARIOGRAMS) $(GRADES) $P/density.tif $P/seafloor.tif $L/domains.json \
+                $(patsubst %,$S/%.json,simulation density cutoffs grade tonnage variogram classes region place recoverable production) \
+                $L/program_simulation.json
 	$(call run,simulation,$P/totals.parquet) $(if $(KEEP),--keep)
 
 $P/tonnage.csv: $P/composites.parquet $(VARIOGRAMS) $P/coregionalisation.json $P/cross_validation.json $P/density.tif $(GRADES) $P/totals.parquet \
                 $P/seafloor.tif $(patsubst %,$S/%.json,cutoffs density grade tonnage) $L/program_tonnage.json
 	$(call run,tonnage)
 
+# production.csv stands for the group.
+$(PRODUCTION) &: $P/panels.parquet $P/recoverable_totals.parquet $P/seafloor.tif $(patsubst %,$S/%.json,production recoverable) \
+                 $L/program_production.json
+	$(call run,production,$P/production.csv)
+
+# What others use and trade changes this table alone.
+$P/supply.csv: $P/production.csv $L/published.json $L/program_supply.json
+	$(call run,supply)
+
+# recoverable.csv stands for both.
+$(RECOVERABLE) &: $P/recoverable_totals.parquet $S/recoverable.json $L/program_recoverable.json
+	$(call run,recoverable,$P/recoverable.csv)
+
 # next_cores.json stands for the group.
-$(NEXT_CORES) &: $P/composites.parquet $(VARIOGRAMS) $P/coregionalisation.json $P/cross_validation.json $P/seafloor.tif \
-                 $(patsubst %,$S/%.json,next_cores grade simulation) $L/program_next_cores.json
+$(NEXT_CORES) &: $P/composites.parquet $(VARIOGRAMS) $P/coregionalisation.json $P/cross_validation.json $P/seafloor.tif $P/simulated_columns.nc \
+                 $L/domains.json $(patsubst %,$S/%.json,next_cores grade simulation place region) $L/program_next_cores.json
 	$(call run,next_cores,$P/next_cores.json)
 
 $P/block_model.nc: $P/seafloor.tif $P/density.tif $(GRADES) $P/totals.parquet $L/program_block_model.json
@@ -219,7 +242,8 @@ $P/validation.json: $P/composites.parquet $(VARIOGRAMS) $P/cross_validation.json
 	$(call run,validation)
 
 # How the maps look is no part of a number's origin: a colour rebuilds maps only.
-$P/provenance.json: $P/tonnage.csv $P/totals.parquet $P/cross_validation.json $P/samples.parquet $(patsubst %,$L/%.json,cores bathymetry) \
+$P/provenance.json: $P/tonnage.csv $P/validation.json $P/cross_validation.json $P/samples.parquet \
+                    $(patsubst %,$L/%.json,cores bathymetry domains published truth) \
                     $(filter-out $S/maps.json,$(SETTINGS)) $L/program_provenance.json
 	$(call run,provenance)
 
@@ -229,18 +253,35 @@ $(TABLE1) &: $P/samples.parquet $P/composites.parquet $P/seafloor.tif $(VARIOGRA
 	$(call run,table1,$P/table1.json)
 
 # A map carries a second element too, and needs the grades of both; next_cores.json and squares.nc stand beside what they come from.
-$(PAGES): $(GRADES) $P/totals.parquet $P/squares.nc $P/next_cores.json $P/density.tif $P/seafloor.tif $P/samples.parquet $P/composites.parquet \
+$(PAGES): $(GRADES) $P/totals.parquet $P/squares.nc $P/next_cores.json $P/production.csv $P/density.tif $P/seafloor.tif $P/samples.parquet $P/composites.parquet \
           $P/tonnage.csv $(patsubst %,$L/%.json,bathymetry domains published) \
           $(patsubst %,$S/%.json,maps assessment region elements cutoffs recoverable place) $L/program_map.json
 	$(call run,map)
 
 $M/index.html: $P/tonnage.csv $P/samples.parquet $P/seafloor.tif $P/composites.parquet $P/validation.json $(GRADES) \
-               $L/published.json $(patsubst %,$S/%.json,maps assessment elements) $P/provenance.json $L/program_index.json
+               $L/published.json $(patsubst %,$S/%.json,maps assessment elements) $P/provenance.json $P/recoverable.csv \
+               $L/program_index.json
 	$(call run,index)
 
-$M/report.html: $P/samples.parquet $P/composites.parquet $P/seafloor.tif $(VARIOGRAMS) $P/coregionalisation.json $P/cross_validation.json $P/validation.json \
-                $P/tonnage.csv $(GRADES) $P/density.tif $P/provenance.json $P/table1.json $P/next_cores.json $L/published.json \
+# For comparison alone: no estimate reads it. published_method.json stands for both.
+$(PUBLISHED_METHOD) &: $P/samples.parquet $P/composites.parquet $P/seafloor.tif $(GRADES) $P/density.tif $P/squares.nc $P/tonnage.csv $L/published.json \
+                       $(patsubst %,$S/%.json,elements published_method) $L/program_published_method.json
+	$(call run,published_method,$P/published_method.json)
+
+$M/report.html: $P/published_method.json $P/samples.parquet $P/composites.parquet $P/seafloor.tif $(VARIOGRAMS) $P/coregionalisation.json $P/cross_validation.json $P/validation.json \
+                $P/tonnage.csv $(GRADES) $P/density.tif $P/provenance.json $P/table1.json $P/next_cores.json $P/recoverable.csv $P/panels.parquet $P/production.csv $P/supply.csv $L/published.json \
                 $(patsubst %,$S/%.json,elements assessment maps) $L/program_report.json
 	$(call run,report)
+
+# Besides what is named here the stage reads and writes $P/.history, which holds the last two builds: the one product that is no function of the inputs.
+# Titles and colours change no number. The programs behind the headline are inputs too, so that a change of them is told.
+ESTIMATING := $(patsubst %,$L/program_%.json,samples seafloor composites variogram coregionalisation cross_validation density grade simulation tonnage recoverable)
+$P/delta.json: $P/tonnage.csv $P/recoverable.csv $P/classes.tif $P/samples.parquet $P/composites.parquet $(VARIOGRAMS) $P/coregionalisation.json \
+               $P/cross_validation.json $(GRADES) $P/seafloor.tif $(patsubst %,$L/%.json,cores bathymetry domains published) \
+               $(filter-out $S/maps.json $S/assessment.json,$(SETTINGS)) $(ESTIMATING) $L/program_delta.json
+	$(call run,delta) $(ESTIMATING)
+
+$M/changes.html: $P/delta.json $S/assessment.json $L/program_changes.json
+	$(call run,changes)
 
 endif

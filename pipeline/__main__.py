@@ -134,6 +134,20 @@ def _typer(argv: list[str]) -> int:
         print(printable(f"wrote {table.parent}: {table.name}, {notes.name}, {dictionary.name}, {schema.name}"))
         print(printable(f"next: fill in {table.name} ({dictionary.name} says what each column holds) and source in {notes.name}, then make all"))
 
+    @app.command("explain", help="Say where a number comes from: value, formula, inputs with rows, settings, code, and the chain between.")
+    def explain(
+        name: Annotated[
+            str, typer.Argument(help="Name of the number, as in tonnage/dy/supported/0/mean/metal_t; its beginning lists what is below")
+        ] = "",
+        processed: Annotated[Path, typer.Option("--processed", help="Folder of products")] = Path("data/processed"),
+        maps: Annotated[Path, typer.Option("--maps", help="Folder of pages")] = Path("maps"),
+        *,
+        as_json: Annotated[bool, typer.Option("--json", help="For machines")] = False,
+    ) -> None:
+        from pipeline.explain import told
+
+        print(told(name, processed, maps, as_json=as_json))
+
     # It ends by itself: with 2 and one message where the line was mistyped.
     app(argv, prog_name="python -m pipeline")
     return 0
@@ -164,7 +178,7 @@ def _arguments(module: ModuleType, files: list[Path], out: Path, raw: Path | Non
     """Each file goes to the parameter whose type claims its name; several of one type are a list, sorted by name."""
     from typing import get_type_hints
 
-    from pipeline.artefacts import REALISATIONS, Calibration, Keep, Subject
+    from pipeline.artefacts import REALISATIONS, Calibration, History, Keep, Subject
     from pipeline.config import Section, read_section
 
     arguments: dict[str, Any] = {}
@@ -182,6 +196,9 @@ def _arguments(module: ModuleType, files: list[Path], out: Path, raw: Path | Non
             continue
         if kind is Calibration:
             arguments[parameter] = Calibration.shipped()
+            continue
+        if kind is History:
+            arguments[parameter] = History.beside(out)
             continue
         if issubclass(kind, Section):
             mine = [path for path in files if path.parent.name == ".settings" and (kind is Section or path.stem == kind.section)]

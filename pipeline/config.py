@@ -17,6 +17,7 @@ from pipeline.errors import SettingsError
 
 Element = Annotated[str, Field(pattern=r"^[a-z][a-z0-9]{0,11}$")]
 Ring = list[tuple[float, float]]
+Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class Section(BaseModel):
@@ -89,6 +90,9 @@ class ElementSettings(Section):
 
     section = "elements"
     assessed: list[Element] = Field(["dy", "gd"], min_length=1, description="Chemical symbols in lower case; each needs a column <element>_ppm")
+    reo_per_rey: Annotated[float, Field(ge=1.1, le=1.3)] | Literal["unknown"] = Field(
+        1.20, description="Oxides of all rare earths and yttrium over their metals, by mass, where no sample carries all of them"
+    )
 
     @model_validator(mode="after")
     def _distinct(self) -> Self:
@@ -180,6 +184,9 @@ class IntakeSettings(Section):
     water_depth_tolerance_m: float = Field(300.0, ge=0, description="A water depth that differs from the bathymetry by more is mentioned, metres")
     below_detection: Literal["half", "zero", "limit", "missing"] = Field(
         "half", description="What stands for a grade below its detection limit: half the limit, zero, the limit, or nothing"
+    )
+    sum_tolerance_share: float = Field(
+        0.02, ge=0, le=0.5, description="Rare earths of a sample may add up to more than its total by this share: rounding and two assays"
     )
     pattern_factor: float = Field(
         1.5, gt=1, description="A grade that differs from its shale-normalised neighbours by more than this factor is mentioned"
@@ -277,14 +284,50 @@ class NextCoreSettings(Section):
         0.5, ge=0, le=10, description="They keep this distance from the cores there are and from each other, in median station spacings"
     )
     penetration_share: float = Field(1.0, gt=0, le=1, description="Share of the assessed interval, from its top, that a new core is taken to reach")
+    cutoffs_ppm: list[float] = Field(
+        [40.0], max_length=5, description="Cores are also chosen for metal over the first of these; each is one of the element's in [cutoffs], ppm"
+    )
+    max_water_depth_m: float = Field(6500.0, gt=0, le=12000, description="Deepest water in which a core is taken, metres")
+    track_from: Literal["port", "island"] = Field("port", description="Where the ship comes from and returns to, as in [place]")
+    ship_speed_kn: float = Field(10.0, gt=0, le=40, description="Speed of the ship between stations, knots")
+    station_hours: float = Field(6.0, ge=0, le=240, description="Time at one station, hours")
+    max_track_km: Annotated[float, Field(gt=0)] | Literal["none"] = Field(
+        "none", description="Longest round trip; stations are taken while it is kept to, kilometres"
+    )
 
 
 class RecoverableSettings(Section):
-    """Where a machine could not work: masked on the maps; no tonnage leaves these places out."""
+    """What keeps mud from being lifted and metal from being won, each limit beside the values that are tried in its place."""
 
     section = "recoverable"
     max_slope_deg: float = Field(7.0, gt=0, le=90, description="Steepest slope that can be mined, degrees")
     max_water_depth_m: float = Field(6000.0, gt=0, le=12000, description="Deepest water that can be lifted from, metres")
+    flank_rise_m: float = Field(
+        300.0, gt=0, le=12000, description="A cell that rises by more above the median depth of the region is the flank of a seamount, metres"
+    )
+    lead_element: Element = Field("first", description="Element whose grade decides how deep a column is mined; first: the first one assessed")
+    column_cutoff_ppm: float = Field(20.0, ge=0, le=1_000_000.0, description="Cut-off of the mined column, diluted, for the headline, ppm")
+    column_base: Literal["break_even", "deepest"] = Field(
+        "break_even", description="Base of a column: where metal beyond the cut-off is most, or the deepest at which its mean reaches the cut-off"
+    )
+    max_cover_m: float = Field(5.0, ge=0, le=10000, description="Most mud below the cut-off that may lie on the ore, metres")
+    min_layer_m: float = Field(1.0, ge=0, le=10000, description="Least thickness from the top of the ore to the base of the column, metres")
+    panel_neighbours: Literal[4, 8] = Field(4, description="Cells of a panel touch by a side (4), or by a side or a corner (8)")
+    min_panel_years: float = Field(10.0, ge=0, le=10000, description="A panel holds so many years of the highest rate of production")
+    selection: Literal["planned", "perfect"] = Field(
+        "planned", description="Headline: columns and panels chosen on the kriged estimate, or in each realisation as if it were known"
+    )
+    extraction_share: Share | Literal["unknown"] = Field("unknown", description="Share of the mud of a column that reaches the ship")
+    upgrading_metal_share: Share | Literal["unknown"] = Field("unknown", description="Share of the metal that upgrading keeps")
+    upgrading_factor: float = Field(2.6, ge=1, le=100, description="Grade after upgrading over that before")
+    leaching_share: Share | Literal["unknown"] = Field(0.951, description="Share of the rare earths but cerium that leaching dissolves")
+    tried_slope_deg: list[float] = Field([3.0, 5.0, 10.0], max_length=5, description="Tried as max_slope_deg, degrees")
+    tried_water_depth_m: list[float] = Field([5600.0, 6500.0], max_length=5, description="Tried as max_water_depth_m, metres")
+    tried_flank_rise_m: list[float] = Field([100.0, 1000.0], max_length=5, description="Tried as flank_rise_m, metres")
+    tried_cover_m: list[float] = Field([2.0, 10.0], max_length=5, description="Tried as max_cover_m, metres")
+    tried_layer_m: list[float] = Field([2.0, 5.0], max_length=5, description="Tried as min_layer_m, metres")
+    tried_panel_years: list[float] = Field([1.0, 5.0, 20.0], max_length=5, description="Tried as min_panel_years")
+    tried_leaching_share: list[Share] = Field([0.813], max_length=5, description="Tried as leaching_share")
 
 
 class PlaceSettings(Section):
@@ -306,6 +349,8 @@ class ProductionSettings(Section):
     section = "production"
     rates_t_day: list[float] = Field([350.0, 3500.0], min_length=1, max_length=6, description="Mud lifted a day, one scenario each, tonnes")
     days_year: float = Field(330.0, gt=0, le=366, description="Days of operation in a year")
+    plan_years: int = Field(20, ge=1, le=100, description="Years of mining that are planned, panel by panel")
+    order_weight: float = Field(0.9, gt=0, le=1, description="Weight of a year's metal in the plan, relative to that of the year before")
     grain_density_t_m3: float = Field(2.5, gt=1, lt=6, description="Density of the grains, from which the water in wet mud follows, t/m3")
     seawater_density_t_m3: float = Field(1.03, gt=0.9, lt=1.2, description="Density of the water in the pores, t/m3")
 
@@ -315,6 +360,24 @@ class ProductionSettings(Section):
             msg = "rates_t_day must rise and be above 0"
             raise ValueError(msg)
         return self
+
+
+class PublishedMethodSettings(Section):
+    """The published estimate made again by its own method, as far as that is known, on the cores at hand."""
+
+    section = "published_method"
+    interpolation: Literal["inverse_distance", "nearest", "kriging"] = Field(
+        "inverse_distance", description="Map of each metre: inverse distance, nearest core, or ordinary kriging (spherical variogram of all metres)"
+    )
+    power: float = Field(2.0, gt=0, le=10, description="Power of the inverse distance")
+    neighbours: int = Field(12, ge=1, le=1000, description="Nearest cores that a value of an inverse-distance map is made of")
+    map_layer_m: float = Field(1.0, gt=0, le=100, description="Thickness that one map stands for, metres")
+    squares_east: int = Field(6, ge=1, le=100, description="Number of squares from west to east")
+    squares_north: int = Field(4, ge=1, le=100, description="Number of squares from south to north")
+    square_side_m: float = Field(10247.0, gt=0, description="Side of a square, metres")
+    square_nodes: int = Field(20, ge=1, le=200, description="Values of a map along each side of a square")
+    east_share: float = Field(0.5, ge=0, le=1, description="Where the squares lie in the published bounds: 0 at the western edge, 1 at the eastern")
+    north_share: float = Field(0.5, ge=0, le=1, description="And from south (0) to north (1)")
 
 
 class MapSettings(Section):
@@ -347,6 +410,7 @@ _SECTIONS: tuple[type[Section], ...] = (
     RecoverableSettings,
     PlaceSettings,
     ProductionSettings,
+    PublishedMethodSettings,
     MapSettings,
 )
 SECTIONS: dict[str, type[Section]] = {model.section: model for model in _SECTIONS}
@@ -374,6 +438,7 @@ class Settings(BaseModel):
     recoverable: RecoverableSettings = RecoverableSettings()
     place: PlaceSettings = PlaceSettings()
     production: ProductionSettings = ProductionSettings()
+    published_method: PublishedMethodSettings = PublishedMethodSettings()
     maps: MapSettings = MapSettings()
 
 

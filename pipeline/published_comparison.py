@@ -158,8 +158,8 @@ def published_comparison(
     PublishedComparison
         Without steps, and with the reason, where figures are missing, no core lies where the published estimate does, or the element has no tonnes.
     """
-    reason = _nothing_to_compare(figures, samples)
-    row = _headline(tonnage, element)
+    reason = nothing_to_compare(figures, samples)
+    row = headline_row(tonnage, element)
     if reason is None and row is None:
         reason = {"en": f"No tonnes of {symbol_of(element)} are estimated.", "ja": f"{symbol_of(element)} の量が推定されていません。"}
     if reason is not None or row is None:
@@ -263,7 +263,8 @@ class _Plan(NamedTuple):
     conversion: bool
 
 
-def _nothing_to_compare(figures: Mapping[str, Mapping[str, str]], samples: Samples) -> Text | None:
+def nothing_to_compare(figures: Mapping[str, Mapping[str, str]], samples: Samples) -> Text | None:
+    """Why the published estimate and these samples have nothing in common, in both languages; ``None`` where they have."""
     missing = [figure for figure in _NEEDED if figure not in figures or (figure in _POSITIVE and float(figures[figure]["value"]) <= 0)]
     if len(missing) == len(_NEEDED):
         return {
@@ -288,7 +289,7 @@ def _nothing_to_compare(figures: Mapping[str, Mapping[str, str]], samples: Sampl
     return None
 
 
-def _headline(tonnage: Tonnage, element: str) -> _Row | None:
+def headline_row(tonnage: Tonnage, element: str) -> _Row | None:
     """Row of the region ``supported``, or of all where there is none; the mean of the realisations, or the kriged sum where there are none."""
     frame = tonnage.frame
     here = frame[(frame["element"] == element) & (frame["cutoff_ppm"] == 0)]
@@ -320,7 +321,7 @@ def _share_of_rey(
     """Share of the element in all rare earths and where it comes from: estimated, else of the samples, else a figure with its state, else unknown."""
     if element == REY:
         return 1.0, _empty()
-    everything = _headline(tonnage, REY)
+    everything = headline_row(tonnage, REY)
     if everything is not None and everything.region == row.region:
         return row.metal_t / everything.metal_t, {"en": "both were estimated", "ja": "両者の推定値から"}
     found = _share_in_samples(element, samples, layers)

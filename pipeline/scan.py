@@ -43,13 +43,20 @@ RAW_LISTS = {
 }
 """Folders of RAW and what is read there, in any sub-folder."""
 
-STAGES_THAT_SHOW = ("map", "index", "report", "table1")
+STAGES_THAT_SHOW = ("map", "index", "report", "table1", "changes")
 """The stages that depend on pipeline/web."""
 
 PARTS_OF_STAGES = {
+    "pipeline/changes/": ("changes", "delta"),
     "pipeline/checklist/": ("table1",),
+    "pipeline/core_columns.py": ("simulation",),
+    "pipeline/coring/": ("next_cores",),
     "pipeline/map_page/": ("map",),
-    "pipeline/published_comparison.py": ("report", "table1"),
+    "pipeline/mining/": ("next_cores", "simulation"),
+    "pipeline/number_ids.py": ("index", "provenance", "report"),
+    "pipeline/provenance/": ("index", "provenance", "report"),
+    "pipeline/published_method.py": ("published_method",),
+    "pipeline/published_comparison.py": ("report", "table1", "published_method"),
     "pipeline/report_page/": ("report",),
 }
 """Program files, or folders of them, that only these stages import: a word changed there rebuilds no estimate."""
@@ -63,7 +70,9 @@ STAGES_THAT_TELL_THE_CALIBRATION = ("validation",)
 STAGES_THAT_TELL_THE_PROGRAM = ("provenance",)
 """The stages whose product holds the hash of the whole program: any file of it changes that."""
 
-NO_PART_OF_A_PRODUCT = tuple(f"pipeline/{name}.py" for name in ("scan", "bootstrap", "doctor", "machine", "new_core", "progress", "reference_survey"))
+NO_PART_OF_A_PRODUCT = tuple(
+    f"pipeline/{name}.py" for name in ("scan", "bootstrap", "doctor", "explain", "machine", "new_core", "progress", "reference_survey")
+)
 """Program files that run before or beside the stages: a change there changes no product."""
 
 
@@ -184,7 +193,7 @@ def scan(raw: Path, processed: Path, maps: Path) -> list[str]:
         A raw file cannot be read.
     """
     # Before anything is written: on a full disk they are what is in the way.
-    for folder in (processed, processed / ".lists", processed / ".settings", maps):
+    for folder in (processed, processed / ".lists", processed / ".settings", processed / ".history", maps):
         clean_stale_temporaries(folder)
     settings = _settings_texts(raw, processed)
     lists = {f"{name}.json": _list_text(_raw_hashes(raw, name)) for name in RAW_LISTS} | program_lists(ROOT)
@@ -283,6 +292,8 @@ def program_lists(root: Path) -> dict[str, str]:
         if stage in STAGES_THAT_TELL_THE_PROGRAM:
             whole = (file for file in files_below(program, ("",)) if "__pycache__" not in file.parts and file != beside)
             shown |= {file.relative_to(root).as_posix(): _sha256(file) for file in whole}
+            # It tells of the graph too.
+            shown |= {file.name: _sha256(file) for file in [root / "Makefile"] if file.is_file()}
         lists[f"program_{stage}.json"] = _list_text({**own, **shown, path.relative_to(root).as_posix(): _sha256(path)})
     return lists
 

@@ -15,19 +15,29 @@ from pipeline.artefacts import (
     CoreFiles,
     CrossValidation,
     Density,
+    DomainFiles,
     Grade,
     JointModel,
     NextCores,
+    PanelTotals,
+    Production,
+    Provenance,
+    PublishedFiles,
+    PublishedMethod,
+    Recoverable,
+    RecoverableTotals,
     Samples,
     Seafloor,
+    SimulatedColumns,
     Simulation,
     Subject,
+    Supply,
     Tonnage,
     TruthFiles,
     Validation,
     Variogram,
 )
-from pipeline.config import Settings, read_settings
+from pipeline.config import SECTIONS, Settings, read_settings
 from pipeline.files import sha256_of
 from pipeline.scan import RAW_LISTS
 from pipeline.stages import (
@@ -37,9 +47,14 @@ from pipeline.stages import (
     density,
     grade,
     next_cores,
+    production,
+    provenance,
+    published_method,
+    recoverable,
     samples,
     seafloor,
     simulation,
+    supply,
     tonnage,
     validation,
     variogram,
@@ -69,7 +84,16 @@ class Assessment:
         given = self.settings
         return simulation.run(
             self.composites, self.variograms, self.grades, self.seafloor, given.simulation, given.density, given.cutoffs, given.grade,
-            given.tonnage, given.variogram, given.classes,
+            given.tonnage, given.variogram, given.classes, self.density, listed(DomainFiles, self.raw, ".geojson"), given.region, given.place,
+            given.recoverable, given.production,
+        )  # fmt: skip
+
+    def published_method_of(self, published: PublishedFiles) -> PublishedMethod:
+        """The published estimate by its own method on these cores."""
+        given = self.settings
+        return published_method.run(
+            self.samples, self.composites, self.seafloor, self.grades, self.density, self.simulation.squares, self.tonnage, published,
+            given.elements, given.published_method,
         )  # fmt: skip
 
     @cached_property
@@ -77,8 +101,14 @@ class Assessment:
         """Worth of one more core, and the best few."""
         given = self.settings
         return next_cores.run(
-            self.composites, self.variograms, self.joint, self.cross_validation, self.seafloor, given.next_cores, given.grade, given.simulation
-        )
+            self.composites, self.variograms, self.joint, self.cross_validation, self.seafloor, self.beside(SimulatedColumns),
+            listed(DomainFiles, self.raw, ".geojson"), given.next_cores, given.grade, given.simulation, given.place, given.region,
+        )  # fmt: skip
+
+    @cached_property
+    def recoverable(self) -> Recoverable:
+        """The funnel."""
+        return recoverable.run(self.beside(RecoverableTotals), self.settings.recoverable)
 
     @cached_property
     def tonnage(self) -> Tonnage:
@@ -105,6 +135,29 @@ class Assessment:
             self.composites, self.variograms, self.cross_validation, self.grades, self.density, simulation, table, self.seafloor, truth,
             self.settings.grade, calibration,
         )  # fmt: skip
+
+    @cached_property
+    def provenance(self) -> Provenance:
+        """Where the numbers come from."""
+        sections = [getattr(self.settings, name) for name in SECTIONS if name != "maps"]
+        lists = [listed(kind, self.raw, *RAW_LISTS[kind.name]) for kind in (CoreFiles, BathymetryFiles, DomainFiles, PublishedFiles, TruthFiles)]
+        return provenance.run(self.tonnage, self.validation, self.cross_validation, self.samples, *lists, sections)
+
+    def beside(self, kind: type[Any]) -> Any:
+        """An artefact that the pass over the realisations left beside the totals."""
+        (found,) = (artefact for artefact in self.simulation.beside if isinstance(artefact, kind))
+        return found
+
+    @cached_property
+    def production(self) -> Production:
+        """What each scenario would lift."""
+        given = self.settings
+        return production.run(self.beside(PanelTotals), self.beside(RecoverableTotals), self.seafloor, given.production, given.recoverable)
+
+    @cached_property
+    def supply(self) -> Supply:
+        """What that means beside the published figures."""
+        return supply.run(self.production, listed(PublishedFiles, self.raw, ".csv"))
 
     def tonnes(self, element: str, statistic: str, column: str = "metal_t", region: str = "all", cutoff_ppm: float = 0.0) -> float:
         """One figure of the tonnage table."""

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-WHERE_IT_STOOD = ["source_file", "source_row", "conversions"]
+WHERE_IT_STOOD = ["source_file", "source_row", "joined_rows", "conversions"]
 """Columns of samples.parquet that tell where a value stood and how it was written: they may differ between twins."""
 
 
@@ -119,7 +119,7 @@ class Given:
 
 def comparable(frame: pd.DataFrame) -> pd.DataFrame:
     """Samples without what tells where they stood."""
-    return pd.DataFrame(frame.drop(columns=["geometry", *WHERE_IT_STOOD]))
+    return pd.DataFrame(frame.drop(columns=["geometry", *WHERE_IT_STOOD], errors="ignore"))
 
 
 def contents(folder: Path) -> dict[str, bytes]:

@@ -269,6 +269,7 @@ class Survey:
     composites: Composites
     variograms: list[Variogram]
     grades: list[Any]
+    density: Any
 
     @classmethod
     def of(cls, raw: Path) -> Survey:
@@ -292,7 +293,7 @@ class Survey:
         ordinary = cross_validation.run(layered, variograms, joint, floor, unscored, settings.variogram)
         mud = density.run(layered, variograms[-1], floor, settings.grade, settings.density)
         grades = [grade.run(layered, [model, variograms[-1]], joint, ordinary, mud, floor, settings.grade) for model in variograms[:-1]]
-        return cls(settings, floor, layered, variograms, grades)
+        return cls(settings, floor, layered, variograms, grades, mud)
 
 
 _floor: list[Any] = []
@@ -343,6 +344,7 @@ def compared(survey: Survey, truth: Truth, task: Task, off: str) -> dict[str, An
 
 def simulated(survey: Survey, task: Task, off: str, cutoffs: dict[str, dict[str, float]]) -> Any:
     """Run the stage that is judged."""
+    from pipeline.artefacts import DomainFiles
     from pipeline.config import CutoffSettings
     from pipeline.stages import simulation
 
@@ -352,7 +354,8 @@ def simulated(survey: Survey, task: Task, off: str, cutoffs: dict[str, dict[str,
     listed = CutoffSettings(**{f"{element}_ppm": sorted(set(values.values())) for element, values in cutoffs.items()})
     return simulation.run(
         survey.composites, survey.variograms, survey.grades, survey.seafloor, without(chosen, off) if off else chosen, settings.density, listed,
-        settings.grade, settings.tonnage, settings.variogram, settings.classes,
+        settings.grade, settings.tonnage, settings.variogram, settings.classes, survey.density, DomainFiles(Path(), {}), settings.region,
+        settings.place, settings.recoverable, settings.production,
     )  # fmt: skip
 
 

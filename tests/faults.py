@@ -7,6 +7,7 @@ the next plain ``make all`` must give the bytes of a build that nobody disturbed
 from __future__ import annotations
 
 import argparse
+import json
 import math
 import os
 import random
@@ -30,6 +31,7 @@ from pipeline.files import TEMPORARY_PREFIX, sha256_of  # noqa: E402 - found onl
 Sums = dict[str, str]
 
 REALISATIONS = "processed/realisations.zarr/"
+FROM_HISTORY = ("processed/.history/history.json", "processed/delta.json", "maps/changes.html")
 PAGE = 4096
 """Bytes that a small disk gives out at a time."""
 NOT_OURS = ("make", "/bin/sh", "sh:", "  note: ", "note: ", "waiting: ", "OpenBLAS ")
@@ -65,6 +67,7 @@ class Bench:
     folder: Path
     expected: dict[str, Sums] = field(default_factory=dict)
     seconds: float = 0.0
+    updates: bool = False
     violations: list[str] = field(default_factory=list)
     rows: list[tuple[str, int, int, str]] = field(default_factory=list)
 
@@ -98,6 +101,7 @@ class Bench:
     def restore(self, start: str) -> None:
         """Begin from nothing (``first``) or from the products of the old cores (``update``); RAW holds the new ones."""
         self.put("new")
+        self.updates = start == "update"
         empty(self.work)
         if start == "update":
             shutil.copytree(self.folder / "old", self.work, symlinks=True, dirs_exist_ok=True)
@@ -128,6 +132,7 @@ class Bench:
         """Count files under their final names that are neither the old nor the new product."""
         found, old, new = sums(self.work), self.expected["old"], self.expected["new"]
         bad = [name for name, digest in found.items() if digest not in (old.get(name), new.get(name))]
+        bad += [name for name in FROM_HISTORY if not is_whole(self.work / name)]
         stored = {name for name in found if name.startswith(REALISATIONS)}
         if stored and stored != {name for name in new if name.startswith(REALISATIONS)}:
             bad.append(REALISATIONS)
@@ -141,8 +146,16 @@ class Bench:
             self.violations.append(f"{what}: the next build fails: {ended.err.strip()[-800:]}")
             return
         self.same(what, sums(self.work), keep="KEEP=1" in arguments)
+        self.remembers(what)
         left = [path.name for path in self.work.rglob(f"{TEMPORARY_PREFIX}*")]
         self.violations += [f"{what}: {name} is left behind" for name in left]
+
+    def remembers(self, what: str) -> None:
+        """However often it was killed, a build compares with the one whose products it found."""
+        told = json.loads((self.work / "processed/delta.json").read_bytes())
+        added = [core["core_id"] for core in told["changed"]["cores"]["added"]] if told["state"] == "compared" else []
+        if (told["state"], len(added)) != (("compared", 1) if self.updates else ("first build", 0)):
+            self.violations.append(f"{what}: delta.json says {told['state']!r} and {added} added")
 
     def same(self, what: str, found: Sums, *, keep: bool = False) -> None:
         """Hold files against those of an undisturbed build of the new cores."""
@@ -190,16 +203,29 @@ def write_tinier(folder: Path) -> None:
 
 
 def sums(work: Path) -> Sums:
-    """Hash of every file under its final name; a file may go while others are read."""
+    """Hash of every file under its final name but those that depend on earlier builds; a file may go while others are read."""
     found = {}
     for place, folders, names in os.walk(work):
         folders[:] = [name for name in folders if not name.startswith(TEMPORARY_PREFIX)]
         for name in names:
             path = Path(place, name)
-            if not name.startswith((TEMPORARY_PREFIX, "ballast")):
+            if not name.startswith((TEMPORARY_PREFIX, "ballast")) and path.relative_to(work).as_posix() not in FROM_HISTORY:
                 with suppress(FileNotFoundError):
                     found[path.relative_to(work).as_posix()] = sha256_of(path)
     return found
+
+
+def is_whole(path: Path) -> bool:
+    """Whether a file that depends on earlier builds is not there, or ends as it should."""
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        return True
+    if path.suffix == ".html":
+        return content.rstrip().endswith(b"</html>")
+    with suppress(ValueError):
+        return isinstance(json.loads(content), dict)
+    return False
 
 
 def empty(folder: Path) -> None:

@@ -14,6 +14,8 @@ from affine import Affine
 
 from pipeline.artefacts import (
     QUANTILES,
+    RECOVERABLE_COLUMNS,
+    SENSITIVITY_COLUMNS,
     STEP_PROBABILITY,
     TONNAGE_COLUMNS,
     BathymetryFiles,
@@ -25,8 +27,13 @@ from pipeline.artefacts import (
     Marks,
     NextCores,
     Page,
+    PanelPlan,
+    PanelTotals,
+    Production,
     Provenance,
     PublishedFiles,
+    Recoverable,
+    RecoverableTotals,
     Samples,
     Seafloor,
     SimulatedGrade,
@@ -45,12 +52,13 @@ from pipeline.config import (
     GridSettings,
     MapSettings,
     PlaceSettings,
+    ProductionSettings,
     RecoverableSettings,
     RegionSettings,
 )
 from pipeline.files import sha256_of
 from pipeline.grid import Grid, layers_of, region_grid, region_share
-from pipeline.stages import index
+from pipeline.stages import index, production
 from pipeline.stages import map as map_stage
 from pipeline.units import oxide_per_element
 
@@ -95,6 +103,7 @@ class World:
     simulation: Simulation
     squares: Squares
     next_cores: NextCores
+    production: Production
     more: tuple[Grade, ...] = ()
     title: str = "Test region"
     island: bool = True
@@ -126,6 +135,7 @@ class World:
             self.simulation,
             self.squares,
             self.next_cores,
+            self.production,
             self.tonnage,
             self._listed(BathymetryFiles),
             self._listed(DomainFiles),
@@ -149,6 +159,7 @@ class World:
             Validation({"elements": {}, **self.checks}),
             self._listed(PublishedFiles),
             Provenance({"numbers": [1, 2]}),
+            Recoverable(pd.DataFrame(columns=list(RECOVERABLE_COLUMNS)), pd.DataFrame(columns=list(SENSITIVITY_COLUMNS))),
             MapSettings(),
             AssessmentSettings.model_construct(title=self.title),
             ElementSettings(assessed=[self.grade.element]),
@@ -195,6 +206,7 @@ def world(
         _simulation(simulated, share, marks),
         _squares(simulated, marks),
         _next_cores(grid, elements, marks),
+        planted_production(seafloor, [grade.element for grade in simulated], marks),
         tuple(grades[1:]),
         title,
         island,
@@ -265,7 +277,57 @@ def _next_cores(grid, elements, marks):
         }
         for rank, longitude, latitude in ((1, 153.72, 22.12), (2, 154.0, 21.9))
     ]
-    return NextCores(grid, cores, {}, {"element": elements[0]}, marks)
+    over = [
+        {**core, "cutoff_ppm": 40.0, "by_element": {element: {**core["by_element"][element], **_OVER} for element in elements}}
+        for core in cores[::-1]
+    ]
+    for rank, core in enumerate(over, 1):
+        core["rank"] = rank
+    track = {
+        "start": "port",
+        "start_name": "Tokyo",
+        "start_longitude_deg": 139.77,
+        "start_latitude_deg": 35.65,
+        "ranks": [2, 1],
+        "legs_km": [1990.0, 20.0, 2000.0],
+    }
+    length = {"track_km": 4010.0, "between_stations_km": 20.0, "sailing_days": 9.0, "station_days": 0.5, "days": 9.5}
+    return NextCores(grid, cores, {}, {"element": elements[0]}, marks, over, tracks={"total_metal": {**track, **length}})
+
+
+_OVER = {"reduction_error_share": 0.03, "width_before_t": 100_000.0, "width_after_t": 94_000.0, "narrowing_t": 6_000.0}
+
+
+def planted_production(seafloor, elements, marks, realisations=40):
+    """Two rates, dry and wet: cells in a row, of which each lasts two years at the lower rate and half a year at the higher one.
+
+    Mud of density 0.5 t/m³, 3 m of it; in realisation r it is 1 + r/1000 times as much, and the grade of year y is 60 + y + r/10 ppm.
+    """
+    draws = np.arange(realisations)
+    cell_m3 = seafloor.grid.cell_area_m2 * 3.0
+    plans, rows = [], []
+    for rate_t_day, years_of_cell in ((350.0, 2.0), (3500.0, 0.5)):
+        for basis in ("dry", "wet"):
+            count = 6
+            ends = np.arange(1, 1 + max(1, round(count / years_of_cell))) * years_of_cell
+            overlap = np.minimum(np.arange(1, count + 1)[:, None], ends) - np.maximum(np.arange(count)[:, None], ends - years_of_cell)
+            shares = np.maximum(overlap, 0.0) / years_of_cell
+            volume = shares.sum(axis=1) * cell_m3
+            kriged = {element: (volume * 0.5 * 70e-6).tolist() for element in elements}
+            plans.append(
+                PanelPlan(
+                    rate_t_day, basis, rate_t_day * 330.0, [8] * ends.size, list(range(9, 9 + ends.size)), shares.tolist(), volume.tolist(),
+                    (volume / 3e6).tolist(), [5600.0] * count, [1900.0] * count, [250.0] * count, (volume * 0.5).tolist(), kriged, 70.0, 0.0,
+                )
+            )  # fmt: skip
+            for year in range(1, count + 1):
+                mud_t = volume[year - 1] * 0.5 * (1 + draws / 1000)
+                for element in elements:
+                    metal_t = mud_t * (60 + year + draws / 10) * 1e-6
+                    keys = {"rate_t_day": rate_t_day, "basis": basis, "year": year, "element": element}
+                    rows.append(pd.DataFrame({"realisation": draws, **keys, "dry_mud_t": mud_t, "metal_t": metal_t}))
+    panels = PanelTotals(pd.concat(rows, ignore_index=True), plans, None, elements[0], marks) if elements else PanelTotals.nothing(marks)
+    return production.run(panels, RecoverableTotals.nothing(marks), seafloor, ProductionSettings(), RecoverableSettings())
 
 
 def _raw(raw: Path) -> Path:

@@ -23,10 +23,31 @@ COMPARED = {"coregionalisation.json", "cross_validation.json"}
 GRADES = {"grade_dy.tif", "grade_gd.tif"}
 MAPS = {"grade_dy.html", "grade_gd.html", "index.html", "report.html"}
 PER_CELL = {f"{kind}_{element}.tif" for kind in ("percentiles", "probability") for element in ("dy", "gd")}
-SIMULATED = {"totals.parquet", "classes.tif", "simulation.json", "squares.nc"} | PER_CELL
-NEXT_CORES = {"next_cores.json", "next_cores_dy.tif", "next_cores_gd.tif"}
+SIMULATED = {
+    "totals.parquet",
+    "classes.tif",
+    "simulation.json",
+    "squares.nc",
+    "recoverable_totals.parquet",
+    "panels.parquet",
+    "simulated_columns.nc",
+} | PER_CELL
+RECOVERABLE = {"recoverable.csv", "recoverable_sensitivity.csv"}
+PRODUCTION = {"production.csv", "start_panels.csv", "start_panels.tif", "supply.csv"}
+NEXT_CORES = {"next_cores.json", "next_cores.csv", "next_cores_dy.tif", "next_cores_gd.tif"}
 TABLE1 = {"table1.json", "table1.schema.json"}
-SUMMARIES = SIMULATED | {"tonnage.csv", "block_model.nc", "validation.json", "provenance.json"} | TABLE1
+PUBLISHED_METHOD = {"published_method.json", "published_method.csv"}
+CHANGES = {"delta.json", "changes.html"}
+SUMMARIES = (
+    SIMULATED
+    | NEXT_CORES
+    | {"tonnage.csv", "block_model.nc", "validation.json", "provenance.json"}
+    | RECOVERABLE
+    | PRODUCTION
+    | TABLE1
+    | CHANGES
+    | PUBLISHED_METHOD
+)
 FROM_COMPOSITES = {"composites.parquet", "density.tif"} | VARIOGRAMS | COMPARED | GRADES | NEXT_CORES | SUMMARIES | MAPS
 FROM_CORES = {"samples.parquet", "rejected.csv"} | FROM_COMPOSITES
 EVERYTHING = {"seafloor.tif"} | FROM_CORES
@@ -98,9 +119,10 @@ def test_a_touched_core_rebuilds_nothing(assessment):
         ("maps", 'colour_map = "lipari"', MAPS),
         ("cutoffs", "dy_ppm = [0, 50]", SUMMARIES | MAPS),
         ("simulation", "realisations = 100", NEXT_CORES | SUMMARIES | MAPS),
-        ("next_cores", "count = 3", NEXT_CORES | TABLE1 | MAPS | {"provenance.json"}),
+        ("next_cores", "count = 3", NEXT_CORES | TABLE1 | MAPS | CHANGES | {"provenance.json"}),
         ("classes", "confidence = 0.8", SUMMARIES | MAPS),
-        ("recoverable", "max_slope_deg = 5.0", TABLE1 | MAPS | {"provenance.json"}),
+        ("recoverable", "max_slope_deg = 5.0", SUMMARIES | MAPS),
+        ("published_method", "power = 1.0", PUBLISHED_METHOD | CHANGES | {"provenance.json", "report.html"} | TABLE1 | {"index.html"}),
         ("cross_validation", "folds = 4", {"cross_validation.json"} | GRADES | NEXT_CORES | SUMMARIES | MAPS),
         ("variogram", "", set()),
     ],
@@ -110,20 +132,25 @@ def test_a_setting_rebuilds_what_reads_it(assessment, section, line, rebuilt):
     assert assessment.dirty() == rebuilt
 
 
-def test_published_figures_reach_pages_and_the_checklist_only(assessment):
+def test_a_title_is_no_change_of_the_assessment(assessment):
+    (assessment.raw / "assessment.toml").write_text(f'title = "Another"\n{SETTINGS}')
+    assert assessment.dirty() & CHANGES == {"changes.html"}
+
+
+def test_published_figures_reach_pages_the_checklist_and_the_supply_lens_only(assessment):
     (assessment.raw / "published" / "grade.csv").write_text("new figure")
-    assert assessment.dirty() == MAPS | TABLE1
+    assert assessment.dirty() == MAPS | TABLE1 | CHANGES | PUBLISHED_METHOD | {"supply.csv", "provenance.json"}
 
 
-def test_domains_reach_maps_only(assessment):
+def test_domains_reach_what_can_be_lifted_and_the_maps(assessment):
     (assessment.raw / "domains").mkdir()
     (assessment.raw / "domains" / "no_go.geojson").write_text("{}")
-    assert assessment.dirty() == MAPS - {"index.html", "report.html"}
+    assert assessment.dirty() == SUMMARIES | MAPS
 
 
 def test_the_truth_reaches_no_estimate(assessment):
     (assessment.raw / "truth" / "survey.json").write_text("another truth")
-    assert assessment.dirty() == {"validation.json", "index.html", "report.html"} | TABLE1
+    assert assessment.dirty() == {"validation.json", "provenance.json", "index.html", "report.html"} | TABLE1
 
 
 REMADE = ("grade_dy.tif", "density.tif", "samples.parquet", "rejected.csv", "totals.parquet", "probability_gd.tif", "squares.nc", "next_cores_gd.tif")
@@ -191,15 +218,16 @@ def test_each_section_of_the_settings_is_known_to_the_graph():
 
 LAYERS = (
     {"__main__"},
-    {"doctor"},
+    {"doctor", "explain"},
     {"scan", "reference_survey", "new_core", "stages"},
     {"simulation_checks"},
     {"deposit"},
-    {"checklist", "map_page", "report_page"},
-    {"published_comparison"},
-    {"bathymetry", "intake", "field"},  # what several stages share
+    {"changes", "checklist", "map_page", "report_page"},
+    {"coring", "provenance"},
+    {"published_comparison", "published_method", "mining"},
+    {"bathymetry", "core_columns", "intake", "field"},  # what several stages share
     {"artefacts"},
-    {"config", "geostatistics", "web", "units", "grid", "files", "progress", "machine"},
+    {"config", "geostatistics", "web", "number_ids", "units", "grid", "files", "progress", "machine"},
     {"text"},
     {"errors", "bootstrap"},
 )
@@ -268,6 +296,20 @@ def test_a_part_of_some_stages_is_imported_by_no_other():
 def sums(*folders):
     files = [path for folder in folders for path in folder.iterdir() if path.is_file() and not path.name.startswith(TEMPORARY_PREFIX)]
     return {path.name: sha256_of(path) for path in files}
+
+
+def test_the_history_is_no_product_and_is_cleaned_away(tmp_path):
+    text = (ROOT / "Makefile").read_text(encoding="utf-8")
+    assert '"$$p"/.history' in text.partition("\nclean:")[2].partition("\n\n")[0]
+    processed = Assessment(tmp_path).built().processed
+    (processed / ".history").mkdir()
+    stale = processed / ".history" / f"{TEMPORARY_PREFIX}history-x.json"
+    stale.write_text("{")
+    assert subprocess.run(
+        [sys.executable, "-m", "pipeline", "scan", "--raw", tmp_path / "生 raw", "--processed", processed, "--maps", tmp_path / "生 maps"],
+        cwd=ROOT, env=CLEAN, check=False,
+    ).returncode == 0  # fmt: skip
+    assert not stale.exists()
 
 
 @pytest.mark.slow

@@ -221,6 +221,7 @@ def test_cells_under_the_cutoff_are_grey(chromium, folder, here, statistic, laye
 def test_each_layer_comes_and_goes_with_its_legend(chromium, folder, here):
     entries = {
         "next": "next best core",
+        "panels": "starting panels",
         "uncertain": "wider than 80 % of the median",
         "far": "no estimate",
         "classes": "inferred",
@@ -284,6 +285,26 @@ def test_next_cores_are_numbered_and_say_what_they_would_narrow(chromium, folder
         text = page.locator(".popup").inner_text()
         for part in ("Next core 2", "27,800 → 26,100 t", "−12.0 % of the variance", "5,600 m", "model held fixed"):
             assert part in text
+
+
+def test_next_cores_are_those_of_the_objective_that_is_chosen_and_the_ship_s_track_joins_them(chromium, folder):
+    with Visit(chromium, folder / "grade_dy.html", "#lang=en") as page:
+        page.check("#layer-next")
+        assert page.locator("#next-objective option").all_inner_texts() == ["total metal", "metal over 40 ppm (approximate)"]
+        line = page.evaluate(
+            "() => { let found; seabed.map.eachLayer((l) => { if (l.options.className === 'next-track') found = l.getLatLngs() });"
+            " return found.map((p) => [p.lat, p.lng]) }"
+        )
+        assert len(line) == 4
+        assert line[0] == line[-1] == [35.65, 139.77]
+        page.select_option("#next-objective", "1")
+        page.locator(".next").nth(1).focus()
+        page.keyboard.press("Enter")
+        text = page.locator(".popup").inner_text()
+        for part in ("Next core 2", "over 40 ppm", "± 3 % of the variance", "100,000 → 94,000 t", "(−6,000 t)", "approximate"):
+            assert part in text
+        page.evaluate("seabed.set({ lang: 'ja' })")
+        assert page.locator("#next-objective option").all_inner_texts() == ["総金属量", "40 ppm 以上の金属量（近似）"]
 
 
 LINK = "map=10.5/22.0100/153.8200&el=gd&stat=p90&layer=3&cut=40&region=all&on=cores.grade.next&lang=ja"
@@ -364,7 +385,9 @@ def test_an_element_that_was_not_simulated_says_so(chromium, tmp_path):
 def test_one_element_of_one_layer_without_an_island_or_figures_is_enough(chromium, tmp_path):
     here = world(tmp_path / "raw", layers=1, island=False)
     (here.raw / "published" / "place.csv").unlink()
-    here = replace(here, next_cores=replace(here.next_cores, cores=[], summary={"reason": {"en": "Too few cores.", "ja": "コアが足りません。"}}))
+    here = replace(
+        here, next_cores=replace(here.next_cores, cores=[], cutoff_cores=[], summary={"reason": {"en": "Too few cores.", "ja": "コアが足りません。"}})
+    )
     (tmp_path / "grade_dy.html").write_text(here.map_page().html, encoding="utf-8")
     with Visit(chromium, tmp_path / "grade_dy.html", "#lang=en") as page:
         for hidden in ("#depth-row", "#elements-row"):

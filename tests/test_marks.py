@@ -6,11 +6,11 @@ import pandas as pd
 import pytest
 import rasterio
 import xarray as xr
-from assess import assess, listed, with_settings
+from assess import assess, with_settings
 from planted import SETTINGS, cores_on_a_grid, csv_text, varied_ppm
 
-from pipeline.artefacts import BathymetryFiles, Composites, CoreFiles, Marks, Samples, Simulation
-from pipeline.stages import block_model, provenance
+from pipeline.artefacts import Composites, Marks, Samples, Simulation
+from pipeline.stages import block_model
 
 ROWS = cores_on_a_grid(varied_ppm)
 HALVES = {"one.csv": csv_text(ROWS[::2]), "two.csv": csv_text(ROWS[1::2])}
@@ -27,8 +27,6 @@ def made(request, plant, tmp_path_factory):
     """Kind of the data, the assessment, and the folder with every product but the maps."""
     raw = plant({**HALVES, **KINDS[request.param]})
     result, folder = assess(raw), tmp_path_factory.mktemp("processed")
-    cores, bathymetry = listed(CoreFiles, raw, ".csv", ".toml"), listed(BathymetryFiles, raw, ".nc")
-    sections = [getattr(result.settings, name) for name in type(result.settings).model_fields]
     products = {
         "samples.parquet": result.samples,
         "composites.parquet": result.composites,
@@ -39,7 +37,7 @@ def made(request, plant, tmp_path_factory):
         "next_cores.json": result.next_cores,
         "block_model.nc": block_model.run(result.seafloor, result.density, result.grades, result.simulation),
         "validation.json": result.validation,
-        "provenance.json": provenance.run(result.tonnage, result.simulation, result.cross_validation, result.samples, cores, bathymetry, sections),
+        "provenance.json": result.provenance,
         **{f"variogram_{variogram.subject}.json": variogram for variogram in result.variograms},
         "coregionalisation.json": result.joint,
         "cross_validation.json": result.cross_validation,
@@ -63,7 +61,7 @@ def test_mark_reaches_rasters_and_block_model(made):
     for name in ("grade_dy.tif", "grade_gd.tif", "density.tif", "percentiles_dy.tif", "probability_gd.tif", "classes.tif", "next_cores_dy.tif"):
         with rasterio.open(folder / name) as raster:
             assert {key.lower(): value for key, value in raster.tags().items()}["data_kind"] == kind
-    for name in ("block_model.nc", "squares.nc"):
+    for name in ("block_model.nc", "squares.nc", "simulated_columns.nc"):
         with xr.open_dataset(folder / name, engine="h5netcdf") as dataset:
             assert dataset.attrs["data_kind"] == kind
 

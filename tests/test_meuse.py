@@ -17,7 +17,7 @@ from pipeline.artefacts import Composites, Variogram
 from pipeline.geostatistics.kriging import Kriging
 
 ROOT = Path(__file__).parents[1]
-PAGES = ("index.html", "report.html", "grade_zn.html", "grade_pb.html")
+PAGES = ("index.html", "report.html", "changes.html", "grade_zn.html", "grade_pb.html")
 
 
 @pytest.fixture(scope="module")

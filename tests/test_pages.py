@@ -19,7 +19,7 @@ LOOKS = ROOT / "build" / "looks"
 """Pictures of every page as it was tested, to be looked at."""
 
 SIZES = [(1440, 900), (1024, 768), (390, 844)]
-PAGES = ("index", "report", "grade_dy", "grade_gd")
+PAGES = ("index", "report", "changes", "grade_dy", "grade_gd")
 # Letters that reach beyond what shows them, unless one can scroll there.
 CUT_OFF = """() => {
     const faults = [], walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
@@ -78,7 +78,7 @@ def test_a_page_can_be_read_by_everyone_at_every_size(chromium, maps, name, lang
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
         assert page.evaluate(CUT_OFF) == []
         LOOKS.mkdir(parents=True, exist_ok=True)
-        page.screenshot(path=LOOKS / f"{name}_{language}_{size[0]}x{size[1]}.png", full_page=name in ("index", "report"))
+        page.screenshot(path=LOOKS / f"{name}_{language}_{size[0]}x{size[1]}.png", full_page=name in ("index", "report", "changes"))
         assert violations(page) == []
 
 

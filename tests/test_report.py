@@ -13,36 +13,35 @@ from assess import assess, listed
 from planted import SETTINGS, cores_on_a_grid, csv_text, unrelated_ppm, varied_density_t_m3, varied_ppm
 
 from pipeline.artefacts import (
-    BathymetryFiles,
+    RECOVERABLE_COLUMNS,
+    SENSITIVITY_COLUMNS,
     Comparison,
-    CoreFiles,
     Estimator,
     Marks,
+    PanelTotals,
     PublishedFiles,
     Validation,
 )
-from pipeline.config import SECTIONS, MapSettings
+from pipeline.config import MapSettings
+from pipeline.number_ids import number_id
 from pipeline.published_comparison import published_comparison
 from pipeline.report_page import figures
 from pipeline.report_page.blocks import both, fixed, percent, shown, signed
 from pipeline.report_page.data import layer_means
 from pipeline.report_page.judged import estimating_program_sha256
 from pipeline.report_page.model import verdict
-from pipeline.scan import RAW_LISTS
-from pipeline.stages import provenance, report, table1
+from pipeline.stages import report, supply, table1
 
 CHAPTERS = (
     "summary", "data", "composites", "declustering", "variograms", "cross-validation", "swaths", "reproduction", "grade-tonnage", "sources", "tail",
-    "classes", "published", "truth", "calibration", "next-cores", "limits", "table1", "settings",
+    "classes", "recoverable", "production", "supply", "published", "truth", "calibration", "next-cores", "limits", "table1", "settings",
 )  # fmt: skip
 
 
 def facts_of(assessment, published, **changes):
     """What the stage takes, some of it replaced."""
     given = assessment.settings
-    cores, bathymetry = listed(CoreFiles, assessment.raw, *RAW_LISTS["cores"]), listed(BathymetryFiles, assessment.raw, ".nc", ".tif")
-    sections = [getattr(given, name) for name in SECTIONS if name != "maps"]
-    origin = provenance.run(assessment.tonnage, assessment.simulation, assessment.cross_validation, assessment.samples, cores, bathymetry, sections)
+    origin = assessment.provenance
     # Others may work on the program while tests run.
     origin = replace(origin, content={**origin.content, "code_sha256": "0123" * 16})
     facts = {
@@ -63,6 +62,11 @@ def facts_of(assessment, published, **changes):
         "table1": checklist,
         "grades": assessment.grades,
         "density": assessment.density,
+        "recoverable": assessment.recoverable,
+        "panels": assessment.beside(PanelTotals),
+        "production": assessment.production,
+        "supply": supply.run(assessment.production, published),
+        "published_method": assessment.published_method_of(published),
         "elements": given.elements,
         "assessment": given.assessment,
         "maps": MapSettings(),
@@ -102,6 +106,7 @@ def section(html, name):
 
 def words(html):
     """What a reader sees in English, tags gone."""
+    html = re.sub(r'<span data-(?:n|figure)="[^"]*">([^<]*)</span>', r"\1", html)
     return unescape(
         re.sub(r"<[^>]+>", " ", re.sub(r'<(span|text)([^>]*) lang="ja"[^>]*>.*?</\1>|<(span|text) lang="ja"[^>]*>.*?</\3>', "", html))
     ).replace("\xa0", " ")
@@ -126,7 +131,7 @@ def same_up_to_scale(found, values):
 def test_every_tonnage_of_the_page_is_the_files_to_the_last_digit(reference, html):
     frame = reference.tonnage.frame
     rows = {(row["element"], row["region"], f"{row['cutoff_ppm']:g}", row["statistic"]): row for row in frame.to_dict("records")}
-    found = re.findall(r'<data value="([^"]*)" data-figure="((?:dy|gd)/[^"]*)">([^<]*)</data>', html)
+    found = re.findall(r'<data value="([^"]*)" data-figure="tonnage/((?:dy|gd)/[^"]*)">([^<]*)</data>', html)
     seen = set()
     for value, place, text in found:
         *key, column = place.split("/")
@@ -142,15 +147,17 @@ def test_truth_sources_and_variograms_are_those_of_the_files(reference, html):
     values = {place: float(value) for value, place in re.findall(r'<data value="([^"]*)" data-figure="([^"]*)"', html)}
     checks = reference.validation.content
     for element in ("dy", "gd"):
-        for row in checks["elements"][element]["truth"]:
-            assert values[f"truth/{element}/{row['cutoff_ppm']:g}/metal_t"] == row["metal_t"]["truth"]
+        for position, row in enumerate(checks["elements"][element]["truth"]):
+            assert values[f"validation/elements/{element}/truth/{position}/metal_t/truth"] == row["metal_t"]["truth"]
         for source, part in checks["simulation"]["sources"][element]["one_off"].items():
-            assert values[f"sources/{element}/{source}"] == part["share_of_variance"]
+            assert values[f"validation/simulation/sources/{element}/one_off/{source}/share_of_variance"] == part["share_of_variance"]
     for variogram in reference.variograms:
         for position, lag in enumerate(variogram.experimental):
-            assert values[f"variogram/{variogram.subject}/{lag['direction']}/{position}"] == lag["semivariance"]
+            assert values[f"variogram_{variogram.subject}/experimental/{position}/semivariance"] == lag["semivariance"]
     for core in reference.next_cores.cores:
-        assert values[f"next_cores/{core['rank']}/sd_after_t"] == core["sd_after_t"]
+        assert values[f"next_cores/total_metal/{core['rank']}/{core['element']}/sd_after_t"] == core["sd_after_t"]
+    for core in reference.next_cores.cutoff_cores:
+        assert values[f"next_cores/metal_over_cutoff/{core['rank']}/{core['element']}/narrowing_t"] == core["narrowing_t"]
 
 
 def test_steps_from_the_published_estimate_add_up_on_the_page(reference, published, html):
@@ -258,7 +265,7 @@ def test_one_layer_and_one_element_have_a_report(plant, published):
     one = assess(plant({"survey.csv": csv_text(rows)}, settings=settings))
     page = html_of(one, published)
     assert "One layer: there is no profile downwards." in words(section(page, "swaths"))
-    assert 'data-figure="gd/' not in page
+    assert 'data-figure="tonnage/gd/' not in page
     assert "grade_gd.html" not in page
 
 
@@ -268,7 +275,7 @@ def test_three_elements_have_a_report(plant, published):
         row["nd_ppm"] = 3.0 * row["dy_ppm"] + row["gd_ppm"]
     settings = SETTINGS.replace('["dy", "gd"]', '["dy", "gd", "nd"]').replace("gd_ppm =", "nd_ppm = [0.0, 100.0]\ngd_ppm =")
     page = html_of(assess(plant({"survey.csv": csv_text(rows)}, settings=settings)), published)
-    assert {place.split("/")[0] for place in re.findall(r'data-figure="(\w+/all/[^"]*)"', page)} == {"dy", "gd", "nd"}
+    assert {place.split("/")[0] for place in re.findall(r'data-figure="tonnage/(\w+/all/[^"]*)"', page)} == {"dy", "gd", "nd"}
     assert page.count('id="fig-cross-') == 6
 
 
@@ -285,7 +292,7 @@ def test_words_of_a_user_stay_words(plant, published):
         row["core_id"] = hostile if row["core_id"] == "C00" else row["core_id"]
     settings = SETTINGS.replace("Planted survey", "<b>&amp; {{ title }} @0@")
     page = html_of(assess(plant({"survey.csv": csv_text(rows)}, settings=settings)), published)
-    assert page.count("<script") == 2
+    assert page.count("<script") == 4
     assert "<b>" not in page
     assert "&lt;script&gt;canary=1&lt;/script&gt; $x^2$ @0@" in section(page, "data")
     assert "&lt;script&gt;canar…" in re.search(r'<figure id="fig-downhole">.*?</svg>', page, re.DOTALL)[0]
@@ -394,3 +401,93 @@ def test_figures_of_one_page_share_no_name(html):
     assert len(names) == len(set(names))
     used = set(re.findall(r'(?:href="#|url\(#)([^")]+)', html))
     assert used - set(names) == set()
+
+
+# --- what can be lifted ----------------------------------------------------------------------------------------------------------------------------
+
+
+def test_every_number_of_the_funnel_is_the_tables_to_the_last_digit(reference, html):
+    found = reference.recoverable
+    tables = {"recoverable": (found.frame, RECOVERABLE_COLUMNS[:7]), "recoverable_sensitivity": (found.sensitivity, SENSITIVITY_COLUMNS[:8])}
+    for name, (frame, keys) in tables.items():
+        rows = {number_id(name, *(row[key] for key in keys), column=""): row for row in frame.to_dict("records")}
+        told = re.findall(rf'<data value="([^"]*)" data-figure="({name}/[^"]*/)(\w+)"', html)
+        assert len(told) > 50, name
+        for value, place, column in told:
+            assert float(value) == rows[place][column], place
+
+
+def test_the_funnel_says_what_is_unknown_and_what_is_too_coarse(html):
+    part = section(html, "recoverable")
+    said = words(part)
+    assert "This is an upper bound: what is lost in extraction and in upgrading is unknown." in said
+    assert "too coarse to show the slope of a cell" in said
+    assert said.count("unknown: upper bound") == 6  # two steps, two elements, and two keys
+    assert "これは上限値です" in part
+    for element in ("dy", "gd"):
+        svg = re.search(rf'<figure id="fig-recoverable-{element}">.*?</figure>', part, re.DOTALL)[0]
+        assert len(set(re.findall(r'data-series="(left-\d)"', svg))) == 10
+
+
+def test_the_widest_swing_of_the_tornado_stands_on_top(reference, html):
+    svg = re.search(r'<figure id="fig-recoverable-tornado">.*?</figure>', html, re.DOTALL)[0]
+    rows = reference.recoverable.sensitivity
+    rows = rows[(rows["element"] == "dy") & (rows["statistic"] == "p50")]
+    moved = rows.groupby("setting")["change_share"].agg(lambda shares: shares.abs().max())
+    assert len(set(re.findall(r'data-series="change-(\d+)-', svg))) == int((moved >= 0.0005).sum())
+    said = re.findall(r'<text lang="en"[^>]*>([^<]*)</text>', svg)
+    order = [said.index(name) for name in ("share brought aboard", "deepest water, m", "cut-off of the column, ppm", "thickest cover, m")]
+    assert order == sorted(order)
+
+
+# --- production and supply -------------------------------------------------------------------------------------------------------------------------
+
+
+def test_every_number_of_production_and_supply_is_the_tables_to_the_last_digit(reference, published, html):
+    tables = {
+        "production": (reference.production.frame, ("rate_t_day", "basis", "where", "element", "statistic")),
+        "start_panels": (reference.production.years, ("rate_t_day", "basis", "year", "element", "statistic")),
+        "supply": (supply.run(reference.production, published).frame, ("rate_t_day", "basis", "where", "element", "question")),
+    }
+    for name, (frame, keys) in tables.items():
+        rows = {tuple(f"{row[key]:g}" if isinstance(row[key], float) else str(row[key]) for key in keys): row for row in frame.to_dict("records")}
+        found = re.findall(rf'<data value="([^"]*)" data-figure="{name}/([^"]*)"', html)
+        assert len(found) > 20, name
+        for value, place in found:
+            *key, column = place.split("/")
+            assert float(value) == rows[tuple(key)][column], place
+
+
+def test_no_rate_is_shown_on_one_basis_alone(html):
+    for chapter in ("production", "supply"):
+        said = words(section(html, chapter))
+        assert said.count("t/day dry") == said.count("t/day wet") > 2
+    assert "Nobody has said whether the published rates are tonnes of wet or of dry mud" in words(section(html, "production"))
+
+
+def test_an_unknown_denominator_has_a_dash_a_state_and_its_reason(html):
+    said = words(section(html, "supply"))
+    assert "Unknown, and therefore switched off: dy_demand_japan, dy_demand_world, dy_import_china, gd_demand_japan" in said
+    assert re.search(r"years of Japan's demand in all recoverable metal\s+–\s+–\s+–\s+years\s+unknown", said)
+    assert "no value is published" in said
+    assert "USD" not in said
+
+
+def test_money_is_never_told(html):
+    for chapter in ("recoverable", "production", "supply"):
+        assert not re.search(r"USD|\$|¥|€|[Pp]rice|revenue", words(section(html, chapter)))
+
+
+def test_the_order_of_mining_says_how_good_it_is_known_to_be(reference, html):
+    said = words(section(html, "production"))
+    plans = reference.beside(PanelTotals).plans
+    assert len(plans) == 4
+    assert said.count("no order of cells") == 4
+    assert all(0 <= plan.bound_share < 0.01 for plan in plans)
+
+
+def test_without_production_both_chapters_say_why(reference, published):
+    nothing = replace(reference.production, frame=reference.production.frame.iloc[:0], years=reference.production.years.iloc[:0])
+    html = report.run(**facts_of(reference, published) | {"production": nothing, "supply": supply.run(nothing, published)}).html
+    assert "Not available: nothing was simulated, or nothing is recoverable" in words(section(html, "production"))
+    assert "Not available: there is no production to compare" in words(section(html, "supply"))

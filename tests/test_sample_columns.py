@@ -95,7 +95,7 @@ def test_a_column_of_an_element_speaks_of_that_element():
         assert "Nd" in column.title.en
         assert "Nd" in column.title.ja
         assert "<" not in column.title.en + column.title.ja
-    assert known_column("rey_ppm").title.en == "Grade of REY"
+    assert known_column("rey_ppm").title.en == "Grade of ΣREY"
     assert known_column("colour") is None
 
 

@@ -200,12 +200,13 @@ def write_raster(out: Path, grid: Grid, bands: Mapping[str, NDArray[Any]], tags:
 
 
 def write_dataset(dataset: xr.Dataset, out: Path) -> None:
-    """CF NetCDF, float32 and compressed, of loaded arrays; the variable ``crs`` is their grid mapping."""
+    """CF NetCDF, float32 and compressed, of loaded arrays; the variable ``crs``, where there is one, is their grid mapping."""
     encoding: dict[str, dict[str, Any]] = {}
     for name, variable in dataset.data_vars.items():
         if variable.ndim:
             # The encoding must name the grid mapping: to_netcdf drops it from attributes.
-            encoding[str(name)] = {"zlib": True, "complevel": 4, "dtype": "float32", "_FillValue": np.float32(np.nan), "grid_mapping": "crs"}
+            mapping = {"grid_mapping": "crs"} if "crs" in dataset.variables else {}
+            encoding[str(name)] = {"zlib": True, "complevel": 4, "dtype": "float32", "_FillValue": np.float32(np.nan), **mapping}
 
     def check(path: Path) -> None:
         import h5netcdf
@@ -235,7 +236,7 @@ def read_raster(path: Path) -> tuple[Grid, dict[str, Array], dict[str, str]]:
         raise ArtefactError(msg) from None
 
 
-_UNITS = {"ppm": "ppm", "t_m3": "t/m3", "m": "m", "deg": "degree", "share": "1", "regression": "1", "probability": "1", "code": "1"}
+_UNITS = {"ppm": "ppm", "t_m3": "t/m3", "m": "m", "deg": "degree", "share": "1", "regression": "1", "probability": "1", "code": "1", "year": "year"}
 
 
 def _unit_of(band: str) -> str:

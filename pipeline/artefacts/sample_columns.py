@@ -10,6 +10,8 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
+from pipeline.units import GROUPS
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
@@ -87,8 +89,8 @@ class SampleColumn:
         return self.kind in ("number", "integer")
 
     def of(self, element: str) -> SampleColumn:
-        """The column of one element, where this one stands for any."""
-        symbol = element.capitalize() if len(element) <= 2 else element.upper()
+        """The column of one element, or of a group of them, where this one stands for any."""
+        symbol = f"Σ{element.upper()}" if element in GROUPS else element.capitalize() if len(element) <= 2 else element.upper()
 
         def named(text: Text) -> Text:
             return Text(*(words.replace("<element>", symbol) for words in text))
@@ -162,6 +164,43 @@ SAMPLE_COLUMNS: Final = (
         unit="m",
         in_samples="never",
         example="2437476",
+    ),
+    SampleColumn(
+        "sample_id",
+        "text",
+        Text("Sample", "試料番号"),
+        Text(
+            "Id of the sample; tables of the same samples may be joined on it (joined_on in the .toml).",
+            "試料の識別番号。同じ試料の複数の表を .toml の joined_on で結合するときに使える。",
+        ),
+        empty=_NOT_STATED,
+        example="PC-01 0.10",
+    ),
+    SampleColumn(
+        "at_m",
+        "number",
+        Text("Depth of the sample", "試料の深度"),
+        Text(
+            "One depth of the sample below the seafloor, in place of from_m and to_m where [interval] in the .toml says which depth it is.",
+            "試料の海底面下深度（1 つの値）。.toml の [interval] に示した場合に、from_m・to_m の代わりに用いる。",
+        ),
+        unit="m",
+        least=0,
+        empty=_NOT_STATED,
+        example="0.1",
+    ),
+    SampleColumn(
+        "sample_length_m",
+        "number",
+        Text("Length of the sample", "試料の長さ"),
+        Text(
+            "Length of the sample along the core, more than 0; with at_m, where not all samples have one length.",
+            "コアに沿った試料の長さ（0 より大きい）。試料ごとに異なる場合に at_m とともに用いる。",
+        ),
+        unit="m",
+        least=0,
+        empty=_NOT_STATED,
+        example="0.02",
     ),
     SampleColumn(
         "water_depth_m",
@@ -370,6 +409,14 @@ SAMPLE_COLUMNS: Final = (
         in_samples="always",
     ),
     SampleColumn(
+        "joined_rows",
+        "text",
+        Text("Joined rows", "結合した行"),
+        Text("Rows of other tables whose values stand in the row, by file and row.", "この行に値が取り込まれた他の表の行（ファイルと行番号）。"),
+        empty=Text("all values come from one table", "すべて 1 つの表による"),
+        by_program=True,
+    ),
+    SampleColumn(
         "conversions",
         "text",
         Text("Conversions", "換算"),
@@ -395,7 +442,10 @@ _OF_AN_ELEMENT: Final = tuple(
     (re.compile(column.name.replace("<element>", "([a-z][a-z0-9]{0,11})")), column) for column in SAMPLE_COLUMNS if "<element>" in column.name
 )
 
-TEMPLATE: Final = tuple(column for column in SAMPLE_COLUMNS if not column.by_program and column.name not in ("easting_m", "northing_m"))
+_INSTEAD: Final = ("easting_m", "northing_m", "sample_id", "at_m", "sample_length_m")
+"""Columns for tables from elsewhere, in place of those that a new table has."""
+
+TEMPLATE: Final = tuple(column for column in SAMPLE_COLUMNS if not column.by_program and column.name not in _INSTEAD)
 """What a new core table has columns for; a limit of one element alone is left to those who need it."""
 
 

@@ -14,6 +14,7 @@ from pipeline.artefacts.sample_columns import samples_schema
 from pipeline.errors import ArtefactError
 from pipeline.files import sha256_of
 from pipeline.text import printable
+from pipeline.units import oxide_per_element
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -144,8 +145,8 @@ class PublishedFiles(RawFiles):
 
     name = "published"
 
-    def figures(self) -> dict[str, dict[str, str]]:
-        """Rows that hold a value, by id; a figure marked unknown holds none.
+    def rows(self) -> dict[str, dict[str, str]]:
+        """Every row by its id, also those of what is not known.
 
         Raises
         ------
@@ -158,14 +159,36 @@ class PublishedFiles(RawFiles):
         for name, _ in self.paths(".csv"):
             try:
                 with self.verified(name).open(encoding="utf-8-sig", newline="") as file:
-                    found = {row["id"]: row for row in csv.DictReader(file, restval="") if row.get("id") and row.get("value")}
+                    found = {row["id"]: row for row in csv.DictReader(file, restval="") if row.get("id")}
             except (csv.Error, UnicodeDecodeError) as error:
                 msg = f"{name} is no readable table ({error}). Save it as CSV UTF-8."
                 raise ArtefactError(msg) from None
             for figure, row in found.items():
-                _require_number(f"{name}, {figure}", row["value"])
+                if row.get("value"):
+                    _require_number(f"{name}, {figure}", row["value"])
             rows |= found
         return rows
+
+    def lines(self) -> dict[str, dict[str, int]]:
+        """Number of the row of each id, by file; the header is row 1."""
+        import csv
+
+        found: dict[str, dict[str, int]] = {}
+        for name, _ in self.paths(".csv"):
+            with self.verified(name).open(encoding="utf-8-sig", newline="", errors="replace") as file:
+                rows = csv.DictReader(file, restval="")
+                found[name] = {row["id"]: number for number, row in enumerate(rows, start=2) if row.get("id")}
+        return found
+
+    def figures(self) -> dict[str, dict[str, str]]:
+        """Rows that hold a value, by id; a figure marked unknown holds none.
+
+        Raises
+        ------
+        ArtefactError
+            A file is no UTF-8 table, or a value is no number.
+        """
+        return {figure: row for figure, row in self.rows().items() if row.get("value")}
 
 
 def _require_number(where: str, value: str) -> None:
@@ -188,10 +211,16 @@ class Domain:
         Its property ``name``, or the file's name; any text.
     rings : list
         Of its polygons, holes too: lists of (longitude, latitude) in degrees. Empty where it is no polygon, or cannot be read.
+    kind : str
+        Its property ``kind``; any text, in lower case. Empty where it has none.
+    sizes : list of int
+        Number of rings of each polygon; the first ring of a polygon is its outline, the others are holes.
     """
 
     name: str
     rings: list[list[tuple[float, float]]]
+    kind: str = ""
+    sizes: list[int] = field(default_factory=list)
 
 
 class DomainFiles(RawFiles):
@@ -224,15 +253,18 @@ def _domain(feature: dict[str, Any], file: str) -> Domain:
     geometry = feature.get("geometry", feature) if feature.get("type") == "Feature" else feature
     properties = feature.get("properties") or {}
     name = next((str(properties[key]) for key in ("name", "NAME", "Name") if isinstance(properties, dict) and properties.get(key)), file)
+    said = next((properties[key] for key in ("kind", "Kind", "KIND") if isinstance(properties, dict) and properties.get(key)), "")
+    what = str(said).strip().lower()
     kind, positions = (geometry or {}).get("type"), (geometry or {}).get("coordinates") or []
     polygons = {"Polygon": [positions], "MultiPolygon": positions}.get(str(kind), [])
     try:
         rings = [[(float(point[0]), float(point[1])) for point in ring] for polygon in polygons for ring in polygon]
+        sizes = [len(polygon) for polygon in polygons]
     except (ValueError, TypeError, IndexError):
-        return Domain(name, [])
+        return Domain(name, [], what)
     # ASSUME: longitudes may run to 540 degrees east, so that a polygon across the 180th meridian stays in one piece.
     usable = all(len(ring) >= 4 and all(abs(longitude) <= 540 and abs(latitude) <= 90 for longitude, latitude in ring) for ring in rings)
-    return Domain(name, rings if usable else [])
+    return Domain(name, rings, what, sizes) if usable else Domain(name, [], what)
 
 
 class TruthFiles(RawFiles):
@@ -371,6 +403,9 @@ class Composites:
     density_source : str
         ``measured``, ``prior`` or ``measured, gaps supplied``.
     marks : Marks
+    group_oxides : dict of str to dict
+        By assessed group of elements: ``factor`` (mass of its oxides over that of its metals), ``source`` (``samples``, ``settings``) and
+        ``samples``, the number of those that carry every member. A group whose factor is not known is not there.
     """
 
     frame: gpd.GeoDataFrame
@@ -378,6 +413,11 @@ class Composites:
     elements: tuple[str, ...]
     density_source: str
     marks: Marks
+    group_oxides: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def oxide_per_metal(self, element: str) -> float | None:
+        """Mass of oxide per mass of an element or of a group of them; ``None`` where it is not known."""
+        return float(self.group_oxides[element]["factor"]) if element in self.group_oxides else oxide_per_element(element)
 
     @classmethod
     def matches(cls, path: Path) -> bool:
@@ -388,9 +428,10 @@ class Composites:
     def read(cls, path: Path, _raw: Path | None = None) -> Self:
         """Read the table."""
         frame, notes = read_geoparquet(path)
-        return cls(frame, layers_from(notes), tuple(notes["elements"]), notes["density_source"], Marks.from_tags(notes))
+        return cls(frame, layers_from(notes), tuple(notes["elements"]), notes["density_source"], Marks.from_tags(notes), notes["group_oxides"])
 
     def write(self, out: Path) -> None:
         """Write ``composites.parquet``."""
-        notes = {**layer_tags(self.layers), **self.marks.tags(), "elements": list(self.elements), "density_source": self.density_source}
+        own = {"elements": list(self.elements), "density_source": self.density_source, "group_oxides": self.group_oxides}
+        notes = {**layer_tags(self.layers), **self.marks.tags(), **own}
         write_geoparquet(self.frame, out, notes)

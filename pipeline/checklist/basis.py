@@ -59,23 +59,41 @@ def _cutoffs(facts: Facts) -> Finding:
     return partly(value, why, *setting_at("cutoffs", *keys), *((("tonnage.csv", "cutoff_ppm"),)))
 
 
-def _mining(_: Facts) -> Finding:
-    return absent(
-        both(
-            "No mining method, minimum thickness, dilution or loss is applied: tonnes are in place. Limits of slope and water depth are drawn on "
-            "the maps and take nothing from the tonnes.",
-            "採掘法・最小厚・ズリ混入・採掘ロスは考慮せず、原位置量です。傾斜・水深の制限は地図に示すだけで、量からは差し引いていません。",
-        )
-    )
+_LIMITS = ("max_water_depth_m", "max_slope_deg", "column_cutoff_ppm", "max_cover_m", "min_layer_m", "min_panel_years")
 
 
-def _metallurgy(_: Facts) -> Finding:
-    return absent(
-        both(
-            "No test on this mud is among the inputs; recoveries published for other samples are not applied. Metal in place is not metal recovered.",
-            "この泥についての試験は入力に含まれません。公表された他の試料の回収率は適用していません。原位置の金属量は回収量ではありません。",
-        )
+def _mining(facts: Facts) -> Finding:
+    depth_m, slope_deg, cutoff_ppm, cover_m, layer_m, years = (as_told(facts.setting("recoverable", key)) for key in _LIMITS)
+    value = both(
+        f"recoverable.csv takes away, step by step, what lies outside the zone, deeper than {depth_m} m, steeper than {slope_deg}°, on outcrop, "
+        "flanks "
+        f"and no-go areas, in columns below {cutoff_ppm} ppm with their dilution (cover at most {cover_m} m, ore at least {layer_m} m), and in "
+        "panels of "
+        f"less than {years} years. The headline stays in place.",
+        f"recoverable.csv は、EEZ外、水深 {depth_m} m 超、傾斜 {slope_deg}° 超、露頭・海山斜面・禁止区域、希釈込み {cutoff_ppm} ppm 未満の柱状区間"
+        f"（被覆 {cover_m} m "
+        f"以下、鉱層 {layer_m} m 以上）、{years} 年分未満の区画を順に除きます。主要値は原位置量です。",
     )
+    why = both(
+        "The limits are assumptions, no design of a mine; the share of the mud that a collector brings aboard is unknown.",
+        "各制約は仮定で、採掘設計によるものではありません。集鉱・揚泥の採取率は不明です。",
+    )
+    return partly(value, why, *setting_at("recoverable", *_LIMITS, "extraction_share"))
+
+
+def _metallurgy(facts: Facts) -> Finding:
+    leaching = as_told(facts.setting("recoverable", "leaching_share"))
+    value = both(
+        f"recoverable.csv ends with leaching: {leaching} of the rare earths but cerium is dissolved (published for other samples of such mud; "
+        "Takaya et al. "
+        "2015).",
+        f"recoverable.csv の最終段階は浸出：セリウムを除く希土類の浸出率 {leaching}（同種の泥の別試料での公表値、Takaya et al. 2015）。",
+    )
+    why = both(
+        "No test on this mud is among the inputs; what upgrading loses is unknown. Metal in place is not metal recovered.",
+        "この泥についての試験は入力に含まれず、選別での損失も不明です。原位置の金属量は回収量ではありません。",
+    )
+    return partly(value, why, *setting_at("recoverable", "leaching_share", "upgrading_metal_share", "upgrading_factor"))
 
 
 def _environment(_: Facts) -> Finding:

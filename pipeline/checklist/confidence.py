@@ -25,7 +25,7 @@ from pipeline.checklist.facts import (
     tonnes_at,
 )
 from pipeline.units import KM2_PER_M2, oxide_name
-from pipeline.web.texts import subscripted, symbol_of
+from pipeline.web.texts import capital, subscripted, symbol_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -104,7 +104,7 @@ def _class_test(facts: Facts) -> Finding:
     if found["year"] == found["quarter"]:  # tested on the same cells
         parts = [_half_widths(both("A year's metal, and a quarter's", "1年分・四半期分の金属量"), found["year"])]
     else:
-        parts = [_half_widths(both(f"{name['en'].capitalize()} metal", f"{name['ja']}の金属量"), found[key]) for key, name in named.items()]
+        parts = [_half_widths(both(f"{capital(name['en'])} metal", f"{name['ja']}の金属量"), found[key]) for key, name in named.items()]
     side_m = volume["year"]["side_of_volume_m"]
     parts.append(
         both(

@@ -30,7 +30,7 @@ from pipeline.checklist.facts import (
     tonnes_at,
 )
 from pipeline.published_comparison import published_comparison
-from pipeline.web.texts import symbol_of
+from pipeline.web.texts import capital, symbol_of
 
 if TYPE_CHECKING:
     from pipeline.artefacts import Variogram
@@ -189,11 +189,11 @@ def _model(variogram: Variogram) -> Text:
     """Model of one variable in one sentence, with the pairs behind it and what is known of its range."""
     name = _subject(variogram.subject)
     if variogram.model is None:
-        return both(f"{name['en'].capitalize()}: a constant prior, no variogram.", f"{name['ja']}：一定の事前値（バリオグラムなし）。")
+        return both(f"{capital(name['en'])}: a constant prior, no variogram.", f"{name['ja']}：一定の事前値（バリオグラムなし）。")
     sill = variogram.model.sill
     if sill <= 0:
         return both(
-            f"{name['en'].capitalize()}: all values are equal, so there is no variogram.",
+            f"{capital(name['en'])}: all values are equal, so there is no variogram.",
             f"{name['ja']}：値がすべて等しく、バリオグラムはありません。",
         )
     first = variogram.model.structures[0]
@@ -205,7 +205,7 @@ def _model(variogram: Variogram) -> Text:
     nugget = variogram.model.nugget / sill
     vertical = next((part.vertical_range_m for part in variogram.model.structures if math.isfinite(part.vertical_range_m)), None)
     return both(
-        f"{name['en'].capitalize()}: {kind['en']}, horizontal range {number(first.horizontal_range_m / 1000, 1)} km{known['en']}, vertical "
+        f"{capital(name['en'])}: {kind['en']}, horizontal range {number(first.horizontal_range_m / 1000, 1)} km{known['en']}, vertical "
         f"{number(vertical, 1)} "
         f"m, nugget {percent(nugget)} % of the sill; {pairs['horizontal']:,} horizontal and {pairs['vertical']:,} vertical pairs.",
         f"{name['ja']}：{kind['ja']}、水平レンジ {number(first.horizontal_range_m / 1000, 1)} km{known['ja']}、鉛直レンジ {number(vertical, 1)} m、"
@@ -336,8 +336,8 @@ def _selectivity(facts: Facts) -> Finding:
         "各カットオフで離散ガウスモデルの値を並べて示します。",
     )
     why = both(
-        "What a collector could select is unknown; tonnes over a cut-off are in place, not recoverable.",
-        "集鉱機がどこまで選別できるかは不明です。カットオフ以上の量は原位置量で、可採量ではありません。",
+        "What a collector could select is unknown; tonnes over a cut-off are in place, not recoverable (recoverable.csv mines whole columns).",
+        "集鉱機がどこまで選別できるかは不明です。カットオフ以上の量は原位置量で、可採量ではありません（recoverable.csv は柱状区間単位）。",
     )
     return partly(
         value,

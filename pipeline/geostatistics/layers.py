@@ -358,6 +358,28 @@ class LayeredKriging:
             out += found[:, :, None] * (self._sd @ (lag_of == number))
         return out
 
+    def sum_with_cores(self, share: Array, easting_m: Array, northing_m: Array, cores_m: Array) -> Array:
+        """Covariance of the sum over a region with the residuals of cores at any places: what :meth:`total_with_cores` gives in the middle of cells.
+
+        Parameters
+        ----------
+        share, easting_m, northing_m : (rows, columns) arrays
+            Weight and centre of each column of blocks.
+        cores_m : (cores, 2) array
+
+        Returns
+        -------
+        (cores, layers estimated) array
+            In units of value.
+        """
+        lags_m, lag_of = self._vertical_lags_m()
+        weighted, summed = np.flatnonzero(share), np.zeros((len(lags_m), len(cores_m)))
+        centres_m = np.column_stack([easting_m.ravel()[weighted], northing_m.ravel()[weighted]])
+        for tile in self._tiles(len(weighted)):
+            table = column_covariance(self.model, centres_m[tile], cores_m, lags_m, self._offsets_m[:, :2], self._node_weights)
+            summed += np.tensordot(share.ravel()[weighted[tile]], table, axes=1)
+        return np.asarray(np.einsum("bac,b->ca", summed[lag_of], self._sd))
+
     def cores(self, easting_m: Array, northing_m: Array, drift: Array | None = None) -> tuple[Array, Array]:
         """Residuals of new cores, one composite in each estimated layer: how they vary with the data.
 
@@ -391,6 +413,17 @@ class LayeredKriging:
         """Weights and multipliers (:meth:`Kriging.dual`) of targets given as :meth:`cores` gives them, (…, data) and (…, drifts)."""
         weights, multipliers = self._system.dual(covariance.reshape(-1, covariance.shape[-1]), drift.reshape(-1, drift.shape[-1]))
         return weights.reshape(covariance.shape), multipliers.reshape(drift.shape)
+
+    def between_blocks(self) -> Array:
+        """(layers, layers) covariance, without nugget, of the residuals of the blocks of one column."""
+        lags_m, lag_of = self._vertical_lags_m()
+        shifted = [self._offsets_m + np.array([0.0, 0.0, lag_m]) for lag_m in lags_m]
+        found = np.array([self._node_weights @ self.model.between(self._offsets_m, nodes_m) @ self._node_weights for nodes_m in shifted])
+        return np.asarray(found[lag_of])
+
+    def predicted(self, weights: Array) -> Array:
+        """Kriged residuals of targets with the given weights on the data (:meth:`errors`)."""
+        return np.asarray(weights @ self._residuals)
 
     def _vertical_lags_m(self) -> tuple[Array, Integers]:
         """Distinct vertical lags between estimated layers, and which of them lies between each two."""

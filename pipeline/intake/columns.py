@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from pipeline.artefacts.sample_columns import grade_columns
-from pipeline.units import oxide_of_formula
+from pipeline.units import GROUPS, oxide_of_formula
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,9 +18,11 @@ if TYPE_CHECKING:
 POSITION_DEG: Final = ("longitude_deg", "latitude_deg")
 POSITION_M: Final = ("easting_m", "northing_m")
 DENSITY: Final = "dry_bulk_density_t_m3"
-METRES: Final = ("from_m", "to_m", "water_depth_m", "penetration_m", *POSITION_M)
-TEXTS: Final = ("core_id", "cruise", "device", "date", "laboratory", "method", "note", "qc_type")
-RESERVED: Final = ("source_file", "source_row", "conversions", "data_kind", "role", "geometry")
+ONE_DEPTH_M: Final = ("at_m", "sample_length_m")
+"""Depth and length of a sample whose place is written as one depth: from_m and to_m are made of them."""
+METRES: Final = ("from_m", "to_m", *ONE_DEPTH_M, "water_depth_m", "penetration_m", *POSITION_M)
+TEXTS: Final = ("core_id", "sample_id", "cruise", "device", "date", "laboratory", "method", "note", "qc_type")
+RESERVED: Final = ("source_file", "source_row", "joined_rows", "conversions", "data_kind", "role", "geometry")
 """Names that the program writes: a column of that name in a file is kept as ``file_<name>``."""
 
 _LIMIT = re.compile(r"(?:([a-z][a-z0-9]{0,11})_)?detection_limit_ppm")
@@ -29,10 +31,19 @@ _SYMBOLS: Final = frozenset((
     "h", "he", "li", "be", "b", "c", "n", "o", "f", "ne", "na", "mg", "al", "si", "p", "s", "cl", "ar", "k", "ca", "sc", "ti", "v", "cr", "mn",
     "fe", "co", "ni", "cu", "zn", "ga", "ge", "as", "se", "br", "kr", "rb", "sr", "y", "zr", "nb", "mo", "tc", "ru", "rh", "pd", "ag", "cd",
     "in", "sn", "sb", "te", "i", "xe", "cs", "ba", "la", "ce", "pr", "nd", "pm", "sm", "eu", "gd", "tb", "dy", "ho", "er", "tm", "yb", "lu",
-    "hf", "ta", "w", "re", "os", "ir", "pt", "au", "hg", "tl", "pb", "bi", "th", "u", "rey",
+    "hf", "ta", "w", "re", "os", "ir", "pt", "au", "hg", "tl", "pb", "bi", "th", "u",
 ))
 # fmt: on
-"""What counts as an element beside a unit of mass share; ``rey``: all rare earths with yttrium."""
+"""What counts as an element beside a unit of mass share."""
+
+_GROUP_NAMES: Final = MappingProxyType(
+    {
+        **dict.fromkeys(("rey", "reey", "ree+y", "rees+y", "lanthanides+y"), ("rey", False)),
+        **dict.fromkeys(("ree", "rees", "lanthanides"), ("ree", False)),
+        **dict.fromkeys(("reo", "reo+y", "reyo", "reo+y2o3"), ("rey", True)),
+    }
+)
+"""Sums of rare earths as people write them, after ``total``, ``T``, ``sum`` or a sigma; with yttrium or without it, and whether they are oxides."""
 
 _UNITS: Final[Mapping[str, Mapping[str, float]]] = MappingProxyType(
     {
@@ -154,7 +165,20 @@ def role_of(header: str) -> Role | None:
     return _measured(own, None)
 
 
-def role_by_map(ours: str, header: str, unit: str | None) -> Role:
+def group_of(quantity: str) -> tuple[str, bool] | None:
+    """Sum of rare earths that a name means, and whether it is one of oxides; ``None`` for any other name.
+
+    Examples
+    --------
+    >>> group_of("ΣREY"), group_of("Total REE+Y"), group_of("TREE"), group_of("ΣREO"), group_of("Fe")
+    (('rey', False), ('rey', False), ('ree', False), ('rey', True), None)
+    """
+    word = re.sub(r"[\s_]", "", unicodedata.normalize("NFKC", quantity).lower())
+    bare = re.sub(r"^(?:total|sumof|sum|[σς∑]|t(?=r))", "", word)
+    return _GROUP_NAMES.get(bare)
+
+
+def role_by_map(ours: str, header: str, unit: str | None, oxide_per_metal: float | None = None) -> Role:
     """What a column is that the ``.toml`` maps to one of ours, or gives a unit for.
 
     Parameters
@@ -164,8 +188,15 @@ def role_by_map(ours: str, header: str, unit: str | None) -> Role:
     header : str
         Name in the file.
     unit : str or None
-        What ``[units]`` says: a unit, with ``up`` after it for metres counted upwards, or an oxide's formula after it.
+        What ``[units]`` says: a unit, with ``up`` after it for metres counted upwards, or an oxide's formula after it; after the unit of a sum of
+        rare earths ``REO`` (oxides) or ``with Y``.
+    oxide_per_metal : float, optional
+        Of a sum of oxides: what they weigh over what their metals weigh.
     """
+    if ours.removesuffix("_ppm") in GROUPS and is_grade(ours):
+        return _group(ours, header, unit, oxide_per_metal)
+    if oxide_per_metal is not None:
+        return Role(ours, fault="has a key in [oxide_per_metal], which is for sums of rare earths; name the oxide in [units], as in 'wt% Dy2O3'")
     by_name = role_of(header)
     if by_name is not None and by_name.column == ours and not by_name.fault:
         if unit is None:
@@ -194,6 +225,44 @@ def role_by_map(ours: str, header: str, unit: str | None) -> Role:
     return Role(ours) if chosen is None else _converted(ours, chosen)
 
 
+def _group(ours: str, header: str, unit: str | None, oxide_per_metal: float | None) -> Role:
+    """Role of a sum of rare earths: yttrium is in it or not, and oxides are no metals; neither is taken for the other unseen."""
+    group, name = ours.removesuffix("_ppm"), _plain(header)
+    bracketed = re.fullmatch(r"(.+?)\s*[(\[]([^()\[\]]*)[)\]]", name)
+    quantity, written = (bracketed[1].strip(), bracketed[2]) if bracketed else (name.removesuffix("_ppm"), "ppm" if name.endswith("_ppm") else None)
+    found = group_of(quantity)
+    text = unicodedata.normalize("NFKC", unit).strip() if unit is not None else None
+    marked = re.fullmatch(r"(.*?)\s*\b(reo|with y|without y)", text or "", re.IGNORECASE)
+    mark = marked[2].lower() if marked else ""
+    chosen = marked[1].strip() if marked else text
+    known = written is not None and _factor("share", written) is not None
+    if not chosen:
+        if written is not None and not known:
+            return Role(ours, fault=f"is written in {written!r}, which is no unit of it known here; say which in [units]")
+        if written is None:
+            return Role(ours, fault="says no unit; say which in [units]")
+        chosen = written
+    elif known and _factor("share", chosen) != _factor("share", written or ""):
+        return Role(ours, fault=f"has one unit by its name and another ({unit}) by [units]; correct one")
+    says = {"with y": "rey", "without y": "ree"}.get(mark, found[0] if found is not None and not found[1] else group)
+    if says != group:
+        other = "without yttrium" if says == "ree" else "with yttrium"
+        way = "with Y" if group == "rey" else "without Y"
+        return Role(ours, fault=f"is a sum {other} by its name, which is {says}_ppm; if it is not, say so in [units] {ours} = '{chosen} {way}'")
+    is_oxide = mark == "reo" or (found is not None and found[1])
+    if is_oxide and oxide_per_metal is None:
+        cure = f"say in its .toml what they weigh over their metals: [oxide_per_metal] {ours} = 1.2 (from the pattern of the samples)"
+        return Role(ours, fault=f"is a sum of oxides, which no constant turns into metals; {cure}. A unit is said in [units]")
+    if not is_oxide and oxide_per_metal is not None:
+        return Role(ours, fault="has a key in [oxide_per_metal] but is no sum of oxides; write REO after its unit in [units], or remove that key")
+    factor = _factor("share", chosen)
+    if factor is None:
+        return Role(ours, fault=f"has the unknown unit {unit!r} in [units]; known are {_KNOWN['share']}")
+    total = factor / (oxide_per_metal or 1.0)
+    said = f"{ours} from {chosen}" + (f" of oxides, {oxide_per_metal:g} times their metals" if is_oxide else "")
+    return Role(ours, total, "" if total == 1 and not is_oxide else said)
+
+
 def _measured(quantity: str, unit: str | None) -> Role | None:
     """Role of a quantity word or chemical formula beside a unit."""
     quantity = quantity.strip("_")
@@ -203,7 +272,12 @@ def _measured(quantity: str, unit: str | None) -> Role | None:
             # Nobody writes a longitude in anything but degrees.
             return Role(ours) if ours in POSITION_DEG else Role(ours, fault="says no unit")
         return _converted(ours, f"{unit} up" if quantity in _UPWARD else unit)
-    quantity = quantity.removeprefix("σ").removeprefix("∑")
+    group = group_of(quantity)
+    if group is not None:
+        if unit is not None and _factor("share", unit) is None and _factor("length", unit) is not None:
+            return None
+        # Oxides take a factor that only their .toml can give, so a column of them is a free one until it is mapped.
+        return None if group[1] else _in_unit(f"{group[0]}_ppm", unit)
     oxide = oxide_of_formula(quantity)
     if oxide is None and quantity not in _SYMBOLS:
         return None
@@ -214,6 +288,10 @@ def _measured(quantity: str, unit: str | None) -> Role | None:
     if _factor("share", unit) is None and _factor("length", unit) is not None:
         return None
     return _converted(ours, f"{unit} {quantity}" if oxide else unit)
+
+
+def _in_unit(ours: str, unit: str | None) -> Role:
+    return Role(ours, fault="says no unit") if unit is None else _converted(ours, unit)
 
 
 def _converted(ours: str, unit: str) -> Role:

@@ -15,6 +15,8 @@ from pipeline.intake.cell_values import Reading, may_be_thousands, read_angle, r
 from pipeline.intake.columns import DENSITY, POSITION_DEG, POSITION_M, RESERVED, Role, is_grade, is_limit, kind_of, role_by_map, role_of
 from pipeline.intake.csv_text import Cells, read_csv_text
 from pipeline.intake.decoding import decoded
+from pipeline.intake.joined_tables import add, tell_rows
+from pipeline.intake.one_depth import intervals_from_one_depth, parts_of, split_cells
 from pipeline.intake.refusals import FileRefused, Refusal
 from pipeline.intake.side_file import SideFile, read_side_file
 from pipeline.units import RARE_EARTHS
@@ -80,6 +82,15 @@ class CoreTable:
     refusals: list[Refusal] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
+    def subset(self, rows: NDArray[np.intp]) -> CoreTable:
+        """A table of some of the rows, with what was converted in them; without refusals and notes."""
+        text = {column: cells.taken(rows) for column, cells in self.text.items()}
+        part = CoreTable(self.name, self.rows[rows], text, self.data_kind, self.header_row)
+        part.numbers = {column: values[rows] for column, values in self.numbers.items()}
+        part.below = {column: below[rows] for column, below in self.below.items()}
+        part.said = [(what, where[rows]) for what, where in self.said if where[rows].any()]
+        return part
+
     def refuse(self, index: int, column: str, reason: str) -> None:
         """Note why a record cannot be used."""
         value = self.text[column][index] if column in self.text else ""
@@ -94,6 +105,11 @@ class CoreTable:
         """Note why the whole file cannot be used."""
         self.unusable = True
         self.refusals.append(Refusal(self.name, self.header_row, column, value, reason))
+
+    def refuse_key(self, toml: str, key: str, value: str, reason: str) -> None:
+        """Note what is wrong with the notes beside the file; it cannot be used as a whole."""
+        self.unusable = True
+        self.refusals.append(Refusal(toml, 0, key, value, reason))
 
     def say(self, what: str, where: Mask) -> None:
         """Note a conversion."""
@@ -132,15 +148,41 @@ def read_core_tables(files: CoreFiles, elements: Sequence[str], intake: IntakeSe
     if not stems and not tables:
         reason = "no core table in cores: put at least one .csv there (columns core_id, longitude_deg, latitude_deg, from_m, to_m, <element>_ppm)."
         tables.append(_unusable("cores", Refusal("cores", 0, "", "", reason)))
+    completed, faults = _additions(stems, sides)
+    tables += faults
     for stem, name in sorted(stems.items()):
-        if stem.endswith("collars") and f"{stem.removesuffix('collars')}intervals" in stems:
+        if sides.get(stem, SideFile()).adds_to is not None or (stem.endswith("collars") and f"{stem.removesuffix('collars')}intervals" in stems):
             continue
         halves = [(stem, name)]
         collars = f"{stem.removesuffix('intervals')}collars"
-        if stem.endswith("intervals") and collars in stems:
+        if stem.endswith("intervals") and collars in stems and sides.get(collars, SideFile()).adds_to is None:
             halves.append((collars, stems[collars]))
-        tables += _read_halves(files, [(half, sides.get(half_stem, SideFile())) for half_stem, half in halves], elements, intake)
+        described = [(half, sides.get(half_stem, SideFile())) for half_stem, half in halves]
+        added = [(stems[half_stem], sides[half_stem]) for half_stem in completed.get(stem, [])]
+        tables += _read_halves(files, described, added, elements, intake)
     return sorted(tables, key=lambda table: table.name)
+
+
+def _additions(stems: dict[str, str], sides: dict[str, SideFile]) -> tuple[dict[str, list[str]], list[CoreTable]]:
+    """Tables that complete the rows of another, by the stem of that one; and what is wrong with what their .toml says."""
+    completed: dict[str, list[str]] = {}
+    faults = []
+    for stem, side in sorted(sides.items()):
+        if side.adds_to is None:
+            continue
+        folder = stem.rpartition("/")[0]
+        target = f"{folder}/{side.adds_to}".rpartition(".")[0]
+        if stems.get(target) != f"{folder}/{side.adds_to}":
+            reason = f"names {side.adds_to}, which is no core table in the same folder. Give the file's name, with .csv"
+        elif target == stem or sides.get(target, SideFile()).adds_to is not None:
+            reason = f"names {side.adds_to}, which completes a table itself. Name the one table whose rows are the samples in all of them"
+        elif target.endswith("collars") and f"{target.removesuffix('collars')}intervals" in stems:
+            reason = f"names {side.adds_to}, whose rows are cores. Name the table whose rows are samples"
+        else:
+            completed.setdefault(target, []).append(stem)
+            continue
+        faults.append(_unusable(f"{stem}.toml", Refusal(f"{stem}.toml", 0, "adds_to", side.adds_to, reason)))
+    return completed, faults
 
 
 def _side_files(files: CoreFiles, stems: dict[str, str]) -> tuple[dict[str, SideFile], list[CoreTable]]:
@@ -160,30 +202,76 @@ def _unusable(name: str, *refusals: Refusal) -> CoreTable:
     return CoreTable(name, np.zeros(0, np.int64), {}, unusable=True, refusals=list(refusals))
 
 
-def _read_halves(files: CoreFiles, halves: list[tuple[str, SideFile]], elements: Sequence[str], intake: IntakeSettings) -> list[CoreTable]:
-    """A flat table, or the intervals of a pair with their collars brought to them; unusable halves by themselves."""
+def _read_halves(
+    files: CoreFiles,
+    halves: list[tuple[str, SideFile]],
+    added: list[tuple[str, SideFile]],
+    elements: Sequence[str],
+    intake: IntakeSettings,
+) -> list[CoreTable]:
+    """A flat table, or the intervals of a pair with their collars brought to them, and with what other tables add; unusable parts by themselves."""
     tables = []
-    for name, side in halves:
+    for name, side in (*halves, *added):
         try:
             tables.append(_read_table(files, name, side, elements))
         except FileRefused as refused:
             tables.append(_unusable(name, refused.refusal))
     if any(table.unusable for table in tables):
         return [table for table in tables if table.unusable]
-    table, *collars = tables
+    table, *collars = tables[: len(halves)]
     if collars:
         _join(table, collars[0])
-    # Either half of a pair may carry the notes; a synthetic half makes both synthetic.
-    if any(side.synthetic for _, side in halves):
-        table.data_kind = "synthetic"
-    crs = next((side.crs for _, side in halves if side.crs is not None), None)
-    _require_columns(table, elements, POSITION_DEG if crs is None else POSITION_M)
+    found = [table, *_with_additions(table, list(zip(tables[len(halves) :], (side for _, side in added), strict=True)), elements, intake)]
+    if any(part.unusable for part in found):
+        return [part for part in found if part.unusable]
+    sides = [side for _, side in (*halves, *added)]
+    crs = next((side.crs for side in sides if side.crs is not None), None)
+    for part in found:
+        # Any part may carry the notes; a synthetic part makes the whole synthetic.
+        if any(side.synthetic for side in sides):
+            part.data_kind = "synthetic"
+        _complete(part, halves[0][1].sums if part is table else {}, crs, elements, intake)
+    return found
+
+
+def _with_additions(table: CoreTable, added: list[tuple[CoreTable, SideFile]], elements: Sequence[str], intake: IntakeSettings) -> list[CoreTable]:
+    """Bring to a table what others add, each checked in its own rows first; rows that complete none and are kept come back, or what is unusable."""
+    if not added:
+        return []
+    # A limit that names no element is that of the grades in its own table.
+    _treat_below_detection(table, elements, intake)
+    kept: list[CoreTable] = []
+    # Tables of cores last: what others keep needs them too.
+    for addition, side in sorted(added, key=lambda part: part[1].joined_on == ["core_id"]):
+        _check_ranges(addition, intake)
+        _treat_below_detection(addition, elements, intake)
+        _add_up(addition, side.sums)
+        if addition.unusable:
+            return [addition]
+        alone = add(table, addition, side)
+        if side.joined_on == ["core_id"]:
+            for part in kept:
+                again = addition.subset(np.arange(addition.rows.size))
+                again.refusals = list(addition.refusals)
+                add(part, again, side)
+                part.refusals = [refusal for refusal in part.refusals if refusal.file == part.name]
+        kept += [] if alone is None else [alone]
+    for part in kept:
+        for column in (f"{element}_ppm" for element in elements):
+            if column not in part.text and column in table.text:
+                part.text[column], part.numbers[column] = Cells(np.zeros(part.rows.size, np.int32), ("",)), np.full(part.rows.size, np.nan)
+    return kept
+
+
+def _complete(table: CoreTable, sums: dict[str, list[str]], crs: str | None, elements: Sequence[str], intake: IntakeSettings) -> None:
+    """Check a table that has all of its columns, and make of them what it does not hold itself."""
+    _require_columns(table, [element for element in elements if f"{element}_ppm" not in sums], POSITION_DEG if crs is None else POSITION_M)
     if not table.unusable and crs is not None:
         _to_lonlat(table, crs)
     if not table.unusable:
         _check_values(table, intake)
         _treat_below_detection(table, elements, intake)
-    return [table]
+        _add_up(table, sums)
 
 
 def _read_table(files: CoreFiles, name: str, side: SideFile, elements: Sequence[str]) -> CoreTable:
@@ -205,10 +293,12 @@ def _read_table(files: CoreFiles, name: str, side: SideFile, elements: Sequence[
             continue
         table.text[column], filled = table.text[column].filled_down()
         table.say(f"{column} as above", filled)
+    parts = split_cells(table, side)
     comma = _decimal_comma(table, side, csv.separator)
-    for role in roles.values():
+    for role in (*roles.values(), *parts):
         if kind_of(role.column) != "text":
             _read_numbers(table, role, decimal_comma=comma)
+    intervals_from_one_depth(table, side)
     return table
 
 
@@ -222,22 +312,26 @@ def _roles(table: CoreTable, titles: list[str], side: SideFile, mapped: dict[str
     for title in titles:
         role = role_of(title)
         if title in mapped:
-            found[title] = role_by_map(mapped[title], title, side.units.get(mapped[title]))
+            found[title] = role_by_map(mapped[title], title, side.units.get(mapped[title]), side.oxide_per_metal.get(mapped[title]))
         elif role is None or role.column in mapped.values():
             found[title] = Role(_free_name(title, mapped))
         else:
             found[title] = role_by_map(role.column, title, side.units[role.column]) if role.column in side.units else role
     _settle_rivals(table, found)
     _settle_faults(table, found, mapped, elements)
+    have = {role.column for role in found.values()} | {part for form in side.split.values() for part in parts_of(form)}
     for ours in side.units:
-        if ours not in {role.column for role in found.values()}:
+        if ours not in have:
             _refuse_key(table, toml, f"units.{ours}", side.units[ours], f"gives a unit to {ours}, which {table.name} has not")
+    for ours, factor in side.oxide_per_metal.items():
+        if ours not in mapped.values():
+            reason = f"is given for {ours}, which [columns] does not map; only a mapped column is read as a sum of oxides"
+            _refuse_key(table, toml, f"oxide_per_metal.{ours}", f"{factor:g}", reason)
     return found
 
 
 def _refuse_key(table: CoreTable, toml: str, key: str, value: str, reason: str) -> None:
-    table.unusable = True
-    table.refusals.append(Refusal(toml, 0, key, value, reason))
+    table.refuse_key(toml, key, value, reason)
 
 
 def _free_name(title: str, mapped: dict[str, str]) -> str:
@@ -351,6 +445,7 @@ def _join(table: CoreTable, collars: CoreTable) -> None:
             table.below[column] = np.append(collars.below[column], False)[at]
     for what, where in collars.said:
         table.say(what, np.append(where, False)[at])
+    tell_rows(table, collars, at)
     table.notes += collars.notes
 
 
@@ -359,6 +454,12 @@ def _require_columns(table: CoreTable, elements: Sequence[str], position: tuple[
     for column in ("core_id", *position, "from_m", "to_m", *(f"{element}_ppm" for element in elements)):
         if column not in table.text:
             cure = "leave it empty where nothing was measured" if column.endswith("_ppm") else "every table needs it"
+            if column == "from_m" and "at_m" in table.text:
+                reason = "samples have one depth (at_m) and no interval. Say in the .toml which depth of the sample that is, and its length"
+                table.refuse_file(column, f'{reason}: [interval] at = "middle", length_m = 0.02')
+                continue
+            if column == "to_m" and "from_m" not in table.text and "at_m" in table.text:
+                continue
             table.refuse_file(column, f"the column is missing; add it ({cure}), or name it in [columns] of the .toml beside the table")
 
 
@@ -381,19 +482,30 @@ def _to_lonlat(table: CoreTable, crs: str) -> None:
 
 
 def _check_values(table: CoreTable, intake: IntakeSettings) -> None:
-    """Each value against what is possible."""
-    n, refuse = table.numbers, table.refuse_where
+    """Each value against what is possible, in a table that has every column it needs."""
+    refuse = table.refuse_where
     refuse("core_id", ~table.text["core_id"].where(bool), "is empty; every row needs the id of its core")
     for column in ("longitude_deg", "latitude_deg", "from_m", "to_m"):
         refuse(column, ~table.text[column].where(bool), "is empty; every row needs it")
-    refuse("latitude_deg", np.abs(n["latitude_deg"]) > 90, "is no latitude (-90 to 90). Are longitude and latitude swapped?")
-    refuse("longitude_deg", (n["longitude_deg"] < -180) | (n["longitude_deg"] > 360), "is no longitude (-180 to 360)")
+    _check_ranges(table, intake)
+
+
+def _check_ranges(table: CoreTable, intake: IntakeSettings) -> None:
+    """Each number that a table holds against what is possible."""
+    n, refuse = table.numbers, table.refuse_where
+    if "latitude_deg" in n:
+        refuse("latitude_deg", np.abs(n["latitude_deg"]) > 90, "is no latitude (-90 to 90). Are longitude and latitude swapped?")
+    if "longitude_deg" in n:
+        refuse("longitude_deg", (n["longitude_deg"] < -180) | (n["longitude_deg"] > 360), "is no longitude (-180 to 360)")
     up = 'If the file counts upwards, say so in the .toml: [units] from_m = "m up", to_m = "m up"'
-    refuse("from_m", n["from_m"] < 0, f"lies above the seafloor; depths are metres below it, from 0 down. {up}")
-    refuse("to_m", n["to_m"] <= n["from_m"], "is not below from_m; an interval runs from its top down to its bottom. Are they swapped?")
+    if "from_m" in n:
+        refuse("from_m", n["from_m"] < 0, f"lies above the seafloor; depths are metres below it, from 0 down. {up}")
+    if "from_m" in n and "to_m" in n:
+        refuse("to_m", n["to_m"] <= n["from_m"], "is not below from_m; an interval runs from its top down to its bottom. Are they swapped?")
     if "penetration_m" in n:
         reason = "is no penetration; give the length of core below the seafloor in metres, or leave it empty"
         refuse("penetration_m", n["penetration_m"] <= 0, reason)
+    if "penetration_m" in n and "to_m" in n:
         refuse("to_m", n["to_m"] > n["penetration_m"] + 1e-6, "is deeper than penetration_m; correct one of them")
     if "water_depth_m" in n:
         # A column of elevations holds them positive up, and the sign of its values was turned.
@@ -427,8 +539,8 @@ def _more_than_pure(intake: IntakeSettings) -> str:
 
 
 def _treat_below_detection(table: CoreTable, elements: Sequence[str], intake: IntakeSettings) -> None:
-    """Grades below their detection limit: kept as censored, and given the value that the settings' rule says."""
-    for column in [column for column in table.numbers if is_grade(column)]:
+    """Grades below their detection limit: kept as censored, and given the value that the settings' rule says; once."""
+    for column in [column for column in table.numbers if column in table.below]:
         element = column.removesuffix("_ppm")
         values, below = table.numbers[column], table.below[column]
         limit_column = f"{element}_detection_limit_ppm"
@@ -447,3 +559,21 @@ def _treat_below_detection(table: CoreTable, elements: Sequence[str], intake: In
             table.numbers[column] = np.where(censored, _SHARES[intake.below_detection] * limit, values)
             table.numbers[f"{element}_censored_ppm"] = limit
             table.say(f"{column} below detection: {intake.below_detection}", censored)
+    table.below.clear()
+
+
+def _add_up(table: CoreTable, sums: dict[str, list[str]]) -> None:
+    """Grades that the file has in parts: missing where a part is missing."""
+    toml = table.name.rpartition(".")[0] + ".toml"
+    for total, parts in sums.items():
+        lacking = [part for part in parts if part not in table.numbers]
+        if not is_grade(total) or not all(map(is_grade, parts)) or len(set(parts)) < max(len(parts), 2):
+            reason = 'adds up grades, two or more different ones, as in rey_ppm = ["ree_ppm", "y_ppm"]'
+            table.refuse_key(toml, f"sums.{total}", ", ".join(parts), reason)
+        elif total in table.numbers:
+            table.refuse_key(toml, f"sums.{total}", ", ".join(parts), f"adds up to {total}, which the table holds already. Remove one of the two")
+        elif lacking:
+            table.refuse_key(toml, f"sums.{total}", ", ".join(parts), f"adds up {', '.join(lacking)}, which the table has not")
+        else:
+            table.numbers[total] = np.sum([table.numbers[part] for part in parts], axis=0)
+            table.say(f"{total} = {' + '.join(parts)}", np.isfinite(table.numbers[total]))

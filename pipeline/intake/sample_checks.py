@@ -25,7 +25,7 @@ from pipeline.intake.row_groups import (
     shortened,
     texts,
 )
-from pipeline.units import RARE_EARTHS
+from pipeline.units import GROUPS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -292,18 +292,41 @@ def same_files(hashes: Mapping[str, str]) -> list[Refusal]:
     return found
 
 
-def more_than_all(frame: pd.DataFrame) -> list[Refusal]:
-    """Rows in which one rare earth is more than all together (``rey_ppm``); where several are, the greatest is named."""
-    total_ppm = numbers(frame, "rey_ppm")
-    greatest_ppm, which = total_ppm * (1 + _SAME_SHARE), np.full(len(frame), "", dtype=object)
-    for element in sorted(RARE_EARTHS):
-        grade_ppm = numbers(frame, f"{element}_ppm")
-        greater = grade_ppm > greatest_ppm
-        greatest_ppm[greater], which[greater] = grade_ppm[greater], element
+def more_than_all(frame: pd.DataFrame, tolerance_share: float = 0.0) -> list[Refusal]:
+    """Rows in which rare earths are more than all together (``rey_ppm``, or ``ree_ppm`` without yttrium): one of them, or those measured as a sum.
+
+    Parameters
+    ----------
+    frame : DataFrame
+    tolerance_share : float
+        ``[intake] sum_tolerance_share``: the sum of several may be more than the total by this share, for both are rounded or assayed apart.
+
+    Returns
+    -------
+    list of Refusal
+        At most one per row. Where single ones are more, the greatest is named.
+    """
+    found: dict[int, Refusal] = {}
     files, row_numbers = texts(frame, "source_file"), frame["source_row"].to_numpy(dtype=np.int64)
-    found = []
-    for index in np.flatnonzero(which != "").tolist():
-        what = f"more of {which[index]} than of all rare earths together (rey_ppm is {total_ppm[index]:.10g})"
-        reason = f"is {what}. Correct one of them; is the unit of one of the two columns wrong?"
-        found.append(Refusal(files[index], int(row_numbers[index]), f"{which[index]}_ppm", f"{greatest_ppm[index]:.10g}", reason))
-    return found
+    for group, members in sorted(GROUPS.items(), reverse=True):
+        column = f"{group}_ppm"
+        total_ppm, sum_ppm, count = numbers(frame, column), np.zeros(len(frame)), np.zeros(len(frame), dtype=np.int64)
+        greatest_ppm, which = total_ppm * (1 + _SAME_SHARE), np.full(len(frame), "", dtype=object)
+        for element in sorted(members | ({"ree"} if group == "rey" else set())):
+            grade_ppm = numbers(frame, f"{element}_ppm")
+            greater = grade_ppm > greatest_ppm
+            greatest_ppm[greater], which[greater] = grade_ppm[greater], element
+            if element in members:
+                sum_ppm += np.nan_to_num(grade_ppm)
+                count += np.isfinite(grade_ppm)
+        for index in np.flatnonzero(which != "").tolist():
+            what = f"more of {which[index]} than of all rare earths together ({column} is {total_ppm[index]:.10g})"
+            reason = f"is {what}. Correct one of them; is the unit of one of the two columns wrong?"
+            refusal = Refusal(files[index], int(row_numbers[index]), f"{which[index]}_ppm", f"{greatest_ppm[index]:.10g}", reason)
+            found.setdefault(index, refusal)
+        for index in np.flatnonzero(sum_ppm > total_ppm * (1 + tolerance_share) * (1 + _SAME_SHARE)).tolist():
+            what = f"is less than the {count[index]} of its rare earths that are given add up to ({sum_ppm[index]:.10g} ppm)"
+            cure = "Correct one of them: is yttrium not counted in the total, or is a unit wrong? [intake] sum_tolerance_share allows for rounding"
+            refusal = Refusal(files[index], int(row_numbers[index]), column, f"{total_ppm[index]:.10g}", f"{what}. {cure}")
+            found.setdefault(index, refusal)
+    return [found[index] for index in sorted(found)]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import unicodedata
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from pipeline.grid import region_lonlat
 from pipeline.intake.columns import DENSITY
 from pipeline.intake.row_groups import SAME_DEPTH_M, apart_m, core_numbers, counted, first_rows, listed, named, numbers, shortened, texts
 from pipeline.intake.shale import pattern_checked
-from pipeline.units import METRES_PER_DEGREE, RARE_EARTHS
+from pipeline.units import GROUPS, METRES_PER_DEGREE, RARE_EARTHS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -85,6 +85,7 @@ def warnings(
         *_gaps(frame, cores),
         _like_names(cores),
         _one_place(frame, cores, intake.position_tolerance_m),
+        *_incomplete_sums(frame, intake.sum_tolerance_share),
     ]
     if bathymetry_depth_m is not None:
         said.append(_off_bathymetry(cores, bathymetry_depth_m, grid_names, intake.water_depth_tolerance_m))
@@ -111,6 +112,26 @@ def _outside(cores: pd.DataFrame, region: RegionSettings) -> str:
 def _without_density(frame: pd.DataFrame) -> str:
     without = int(np.isnan(numbers(frame, DENSITY)).sum())
     return f"{without} of {len(frame)} samples carry no density; [density] says what takes its place" if without else ""
+
+
+def _incomplete_sums(frame: pd.DataFrame, tolerance_share: float) -> list[str]:
+    """Totals of rare earths that are more than all of their members add up to, where every member is given."""
+    said = []
+    for group, members in GROUPS.items():
+        total_ppm = numbers(frame, f"{group}_ppm")
+        sum_ppm = np.sum([numbers(frame, f"{element}_ppm") for element in sorted(members)], axis=0)
+        short = np.flatnonzero(sum_ppm < total_ppm * (1 - tolerance_share))
+        if short.size:
+            names, files, rows = texts(frame, "core_id"), texts(frame, "source_file"), frame["source_row"].to_numpy()
+            share = sum_ppm[short] / total_ppm[short]
+            each = listed(list(range(short.size)), partial(_short_sum, names[short], files[short], rows[short], share))
+            what = f"{group}_ppm is more than its {len(members)} members add up to in {counted(short.size, 'sample')}"
+            said.append(f"{what}, by more than [intake] sum_tolerance_share = {tolerance_share:g}: {each}. Is it a total of oxides?")
+    return said
+
+
+def _short_sum(names: NDArray[Any], files: NDArray[Any], rows: NDArray[Any], share: Array, index: int) -> str:
+    return f"{shortened(names[index])} ({files[index]} row {rows[index]}: they are {share[index]:.3f} of it)"
 
 
 def _differing(frame: pd.DataFrame, cores: pd.DataFrame) -> list[str]:

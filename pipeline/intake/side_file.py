@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import tomllib
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from pipeline.intake.csv_text import Form
 from pipeline.intake.refusals import Refusal
+
+
+class OneDepth(BaseModel):
+    """Where a sample lies whose place is written as a single depth (``at_m``)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    at: Literal["top", "middle", "bottom"] = Field(description="Which depth of the sample that is")
+    length_m: float | None = Field(None, gt=0, description="Length of every sample, metres; not where a column sample_length_m says it of each")
 
 
 class SideFile(BaseModel):
@@ -35,6 +43,25 @@ class SideFile(BaseModel):
     fill_down: list[str] = Field([], description="Our names of columns whose empty cells mean: as above")
     columns: dict[str, str] = Field({}, description="Our name of a column = its name in the file")
     units: dict[str, str] = Field({}, description="Our name of a column = the unit it has in the file")
+    split: dict[str, str] = Field({}, description="Our name of a column whose cells hold several = their form, for instance '{core_id} {at_m}'")
+    interval: OneDepth | None = Field(None, description="What at_m means, where samples have one depth each")
+    sums: dict[str, list[str]] = Field({}, description="Our name of a grade that the file has in parts = the parts that are added up")
+    oxide_per_metal: dict[str, Annotated[float, Field(ge=1, le=1.5)]] = Field(
+        {}, description="Our name of a group's grade that the file has as oxides = mass of the oxides over that of the metals"
+    )
+    adds_to: str | None = Field(None, description="File in the same folder whose rows this one completes")
+    joined_on: list[str] = Field([], description="Our names of the columns by which rows of the two belong together")
+    unmatched: Literal["refuse", "keep"] = Field("refuse", description="A row that completes none: refused, or kept as a sample of its own")
+
+    @model_validator(mode="after")
+    def _joined(self) -> Self:
+        if self.adds_to is not None and not self.joined_on:
+            msg = 'adds_to needs joined_on, for instance joined_on = ["core_id", "from_m", "to_m"]'
+            raise ValueError(msg)
+        if self.adds_to is None and (self.joined_on or self.unmatched != "refuse"):
+            msg = "joined_on and unmatched need adds_to, the file whose rows this one completes"
+            raise ValueError(msg)
+        return self
 
     @property
     def form(self) -> Form:
@@ -63,5 +90,8 @@ def read_side_file(name: str, content: bytes) -> tuple[SideFile, list[Refusal]]:
 
 def _explained(name: str, problem: Any) -> Refusal:
     key = ".".join(map(str, problem["loc"]))
+    if problem["type"] == "value_error":  # a rule between keys, in words of its own
+        return Refusal(name, 0, key, "", str(problem["msg"]).removeprefix("Value error, "))
     rule = "is unknown" if problem["type"] == "extra_forbidden" else str(problem["msg"]).lower()
-    return Refusal(name, 0, key, repr(problem.get("input")), f"{rule}; known keys are {', '.join(SideFile.model_fields)}")
+    known = OneDepth if problem["loc"][:1] == ("interval",) and len(problem["loc"]) > 1 else SideFile
+    return Refusal(name, 0, key, repr(problem.get("input")), f"{rule}; known keys are {', '.join(known.model_fields)}")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pipeline.map_page.outlines import near_deg
-from pipeline.units import oxide_name, oxide_per_element
+from pipeline.units import oxide_name
 from pipeline.web.colours import nice_limits
 from pipeline.web.mercator import unwrapped
 from pipeline.web.texts import MAP, Text, element_name, left_out, not_measured, subscripted, symbol_of
@@ -101,13 +101,18 @@ def _number(value: float) -> float | None:
 
 
 def element_record(
-    grade: Grade, simulated: SimulatedGrade | None, tonnage: Tonnage, cutoffs: CutoffSettings, cores: list[dict[str, Any]]
+    grade: Grade,
+    simulated: SimulatedGrade | None,
+    tonnage: Tonnage,
+    cutoffs: CutoffSettings,
+    cores: list[dict[str, Any]],
+    composites: Composites,
 ) -> dict[str, Any]:
     """What the page knows of an element it carries: names, cut-offs, ends of the colour scales, rows of the tonnage table."""
     element = grade.element
     wanted = known_cutoffs(tonnage, element, cutoffs, simulated)
     return {
-        **element_link(grade, None),
+        **element_link(grade, None, composites),
         "cutoffs": wanted,
         "simulated": simulated is not None,
         "limits": _limits(grade, simulated, cores),
@@ -115,17 +120,18 @@ def element_record(
     }
 
 
-def element_link(grade: Grade, href: str | None) -> dict[str, Any]:
+def element_link(grade: Grade, href: str | None, composites: Composites) -> dict[str, Any]:
     """Names of an element, and the page it has of its own where this one does not carry it."""
     element = grade.element
-    oxide = oxide_name(element)
+    factor = composites.oxide_per_metal(element)
+    oxide = oxide_name(element) if factor is not None else None
     return {
         "key": element,
         "step_ppm": grade.step_ppm,
         "name": element_name(element),
         "symbol": symbol_of(element),
         "oxide": subscripted(oxide) if oxide else None,
-        "oxide_per_element": oxide_per_element(element),
+        "oxide_per_element": factor,
         "href": href,
     }
 
@@ -171,15 +177,32 @@ def _tonnage(tonnage: Tonnage, element: str, cutoffs_ppm: Sequence[float]) -> li
     return out
 
 
-def next_core_records(next_cores: NextCores, grid: Grid) -> list[dict[str, Any]]:
-    """The cores to take next, in order, with what they would tell of each element."""
+def next_core_sets(next_cores: NextCores, grid: Grid) -> list[dict[str, Any]]:
+    """By objective that found any: the cores to take next, in order, with what they would tell of each element, and the ship's track."""
     out = []
-    for core in next_cores.cores:
-        longitude_deg = float(unwrapped(np.array(core["longitude_deg"]), near_deg(grid)))
-        by_element = core.get("by_element") or {core["element"]: {key: core[key] for key in ("sd_before_t", "sd_after_t", "reduction_share")}}
-        place = {"longitude_deg": round(longitude_deg, 6), "latitude_deg": core["latitude_deg"], "water_depth_m": core["water_depth_m"]}
-        out.append({"rank": core["rank"], **place, "by_element": by_element})
+    for objective, cores in next_cores.sets.items():
+        if cores:
+            track = next_cores.tracks.get(objective)
+            said = {"objective": objective, "cutoff_ppm": cores[0].get("cutoff_ppm", 0.0)}
+            out.append({**said, "cores": [_next_core(core, grid) for core in cores], "track": None if track is None else _track(track, cores, grid)})
     return out
+
+
+def _next_core(core: dict[str, Any], grid: Grid) -> dict[str, Any]:
+    longitude_deg = float(unwrapped(np.array(core["longitude_deg"]), near_deg(grid)))
+    by_element = core.get("by_element") or {core["element"]: {key: core[key] for key in ("sd_before_t", "sd_after_t", "reduction_share")}}
+    place = {"longitude_deg": round(longitude_deg, 6), "latitude_deg": core["latitude_deg"], "water_depth_m": core["water_depth_m"]}
+    return {"rank": core["rank"], **place, "by_element": by_element}
+
+
+def _track(track: dict[str, Any], cores: list[dict[str, Any]], grid: Grid) -> dict[str, Any]:
+    """Round trip as a line of (latitude, longitude)."""
+    by_rank = {core["rank"]: (core["longitude_deg"], core["latitude_deg"]) for core in cores}
+    start = track["start_longitude_deg"], track["start_latitude_deg"]
+    stops = np.array([start, *(by_rank[rank] for rank in track["ranks"]), start], dtype=np.float64)
+    stops[:, 0] = unwrapped(stops[:, 0], near_deg(grid))
+    told = {key: track[key] for key in ("start", "start_name", "track_km", "between_stations_km", "days")}
+    return {**told, "line": [[round(float(latitude), 5), round(float(longitude), 5)] for longitude, latitude in stops]}
 
 
 def about(

@@ -16,7 +16,7 @@ Words = Text | str
 """Words in both languages, or what is the same in both: a number, a symbol, a name that a user gave."""
 
 
-_BEFORE_UNIT = re.compile(r"(?<=\d) (?=%|(?:t|kt|Mt|km²?|m|ppm|g/m³|t/m³|百万t)(?![A-Za-z]))")
+_BEFORE_UNIT = re.compile(r"(?<=[\d\ufdd2]) (?=%|(?:t|kt|Mt|km²?|m|ppm|g/m³|t/m³|百万t)(?![A-Za-z]))")
 
 
 def both(en: str, ja: str) -> Text:
@@ -44,7 +44,7 @@ class Cell:
     value : str
         The number exactly as the data hold it, where the cell shows one that stands in a table of the data.
     figure : str
-        Which number that is: ``element/region/cut-off/statistic/column``.
+        Name of that number (:func:`pipeline.number_ids.number_id`); a number without one is named by its place on the page.
     mark : str
         ``in``, ``out`` or ``part``: a verdict, shown with a colour beside its words.
     is_number : bool
@@ -199,11 +199,13 @@ def signed(value: float, digits: int = 3) -> str:
     return ("+" if value > 0 else "") + shown(value, digits)
 
 
-def number(value: float | None, digits: int = 4) -> Cell:
-    """Cell with a number."""
-    return Cell(shown(value, digits), is_number=True)
+def number(value: float | None, digits: int = 4, source: str = "") -> Cell:
+    """Cell with a number, and the name of its origin where it stands in a table of the data."""
+    known = value is not None and math.isfinite(value)
+    whole = "" if value is None or not known else repr(float(value)) if source else f"{value:.10g}"
+    return Cell(shown(value, digits), whole, source if known else "", is_number=True)
 
 
-def count(value: int) -> Cell:
+def count(value: int, source: str = "") -> Cell:
     """Cell with a count."""
-    return Cell(f"{value:,}", is_number=True)
+    return Cell(f"{value:,}", repr(int(value)), source, is_number=True)

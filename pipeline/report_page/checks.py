@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pipeline.artefacts import DENSITY
+from pipeline.number_ids import pointer_id
 from pipeline.report_page import figures
 from pipeline.report_page.blocks import (
     Cell,
@@ -378,7 +379,8 @@ def truth(facts: Facts) -> Chapter | None:
 
 def _truth_of(element: str, rows: list[dict[str, Any]]) -> list[Any]:
     name = element_name(element)
-    rows = [row for row in rows if "p05" in row["metal_t"]]
+    positions = [position for position, row in enumerate(rows) if "p05" in row["metal_t"]]
+    rows = [rows[position] for position in positions]
     held = sum(1 for row in rows if row["metal_t"]["inside"])
     first = rows[0]["metal_t"]
     said = both(
@@ -395,19 +397,21 @@ def _truth_of(element: str, rows: list[dict[str, Any]]) -> list[Any]:
         parts = [(row[column], 100 / row[column]["truth"]) for row in drawn]
         panels.append((words, [(part["p05"] * share, part["mean"] * share, part["p95"] * share) for part, share in parts]))
     cutoffs = [f"{row['cutoff_ppm']:g}" for row in drawn]
-    for row in rows:
+    for position, row in zip(positions, rows, strict=True):
         for column, words, scale in columns:
             part = row[column]
             inside = part["inside"] or (
                 part["p05"] == part["p95"] and abs(part["truth"] / part["p05"] - 1) < 1e-4 if part["p05"] else part["truth"] == 0
             )
-            place = f"truth/{element}/{row['cutoff_ppm']:g}/{column}"
+            place = ("validation", "elements", element, "truth", position, column)
             table_rows.append(
                 [
                     Cell(f"{row['cutoff_ppm']:g}"),
                     Cell(words),
-                    Cell(shown(part["truth"] * scale), repr(part["truth"]), place, is_number=True),
-                    *(number(part[key] * scale) for key in ("mean", "p05", "p95")),
+                    *(
+                        Cell(shown(part[key] * scale), repr(part[key]), pointer_id(*place, key), is_number=True)
+                        for key in ("truth", "mean", "p05", "p95")
+                    ),
                     Cell(both("inside", "区間内"), mark="in") if inside else Cell(both("outside", "区間外"), mark="out"),
                     Cell(percent(part["share_below"]), is_number=True),
                 ]

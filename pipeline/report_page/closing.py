@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.artefacts import DENSITY
 from pipeline.published_comparison import PublishedComparison, published_comparison
-from pipeline.report_page import figures
+from pipeline.report_page import figures, published_method
 from pipeline.report_page.blocks import Cell, Chapter, Filter, Heading, Items, Key, Plot, Said, Table, Text, both, joined, missing, percent, shown
 from pipeline.report_page.facts import Facts, subject_name
 from pipeline.report_page.words import parameter_name
@@ -38,6 +38,9 @@ def published(facts: Facts) -> Chapter:
             found.blocks.append(Said(joined([both("Published: ", "公表値："), printable(comparison.source)], "", ""), "note"))
             told.add(comparison.source)
         found.blocks += _waterfall(comparison)
+    # Without anything published, or without a core near it, the reason stands there already.
+    if facts.published_method.content["state"] == "made":
+        found.blocks += published_method.blocks(facts)
     return found
 
 

@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 from pipeline.artefacts import CLASSES, DENSITY
+from pipeline.number_ids import number_id
 from pipeline.report_page.blocks import Cell, Text, both, shown
 from pipeline.text import printable
 from pipeline.web.texts import element_name
@@ -25,10 +26,15 @@ if TYPE_CHECKING:
         JointModel,
         Marks,
         NextCores,
+        PanelTotals,
+        Production,
         Provenance,
         PublishedFiles,
+        PublishedMethod,
+        Recoverable,
         Samples,
         Seafloor,
+        Supply,
         Table1,
         Tonnage,
         Validation,
@@ -75,6 +81,11 @@ class Facts:
     provenance: Provenance
     table1: Table1
     next_cores: NextCores
+    recoverable: Recoverable
+    panels: PanelTotals
+    production: Production
+    supply: Supply
+    published_method: PublishedMethod
     elements: tuple[str, ...]
     title: str
     colour_map: str
@@ -173,5 +184,5 @@ def figure_cell(row: Row | None, column: str, scale: float = 1.0, digits: int = 
     value = float("nan") if row is None else float(row[column])
     if row is None or not math.isfinite(value):
         return Cell("–", is_number=True)
-    place = f"{row['element']}/{row['region']}/{row['cutoff_ppm']:g}/{row['statistic']}/{column}"
+    place = number_id("tonnage", row["element"], row["region"], float(row["cutoff_ppm"]), row["statistic"], column=column)
     return Cell(shown(value * scale, digits), repr(value), place, is_number=True)

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
 _WIDTH = 820
 _P = ParamSpec("_P")
+_MOST_ALONG = 50  # points of a contoured map along its longer side
 _SHORT = 14  # letters of a name that a figure has room for
 
 
@@ -418,6 +419,190 @@ def reductions(name: str, lines: Sequence[tuple[str, Array]]) -> str:
     return drawing.svg(name)
 
 
+@_drawn
+def worth_maps(name: str, panels: Sequence[tuple[Words, Array, Array]], there_km: Array, wide_km: float, high_km: float, colour_map: str) -> str:
+    """Worth of one more core in each cell as filled contours, with the cores there are, and those chosen by their rank.
+
+    Parameters
+    ----------
+    name : str
+    panels : sequence of (title, (rows, columns) worth in %, (cores, 2) places of those chosen in km)
+        Row 0 in the north; NaN is left blank.
+    there_km : (cores, 2) array
+        Places of the cores there are, from the south-western corner.
+    wide_km, high_km : float
+        Size of the grid.
+    colour_map : str
+    """
+    from cmcrameri import cm
+    from matplotlib import colormaps
+
+    map_of = cm.cmaps[colour_map] if colour_map in cm.cmaps else colormaps[colour_map]
+    width = (_WIDTH - 62 - 60 - 96) / 2
+    height = min(max(width * high_km / wide_km, 120), 420)
+    drawing = Drawing(_WIDTH, height + 82)
+    for number, (title, worth, chosen_km) in enumerate(panels):
+        left = 62 + number * (width + 108)
+        axes = drawing.panel(left, 48, left + width, 48 + height)
+        # Contours of a map thinned to what a figure of this size shows.
+        step = max(1, -(-max(worth.shape) // _MOST_ALONG))
+        thin = worth[step // 2 :: step, step // 2 :: step]
+        north_km = high_km * (1 - (np.arange(worth.shape[0])[step // 2 :: step] + 0.5) / worth.shape[0])
+        east_km = wide_km * (np.arange(worth.shape[1])[step // 2 :: step] + 0.5) / worth.shape[1]
+        top = float(np.nanmax(worth))
+        levels = np.linspace(0.0, top if top > 0 else 1.0, 8)
+        if min(thin.shape) > 1:
+            axes.contourf(east_km, north_km, np.where(np.isfinite(thin), np.clip(thin, 0, None), np.nan), levels, cmap=map_of)
+        axes.plot(*there_km.T, linestyle="", marker="o", markersize=4, markerfacecolor="white", markeredgecolor=INK, gid=series(f"there-{number}"))
+        if len(chosen_km):
+            axes.plot(*chosen_km.T, linestyle="", marker="o", markersize=15, color=PINK, markeredgecolor=INK, gid=series(f"next-{number}"))
+        for rank, (x_km, y_km) in enumerate(chosen_km, start=1):
+            drawing.note(axes, float(x_km), float(y_km), str(rank), ha="center", va="center", fontsize=10.5)
+        axes.set(xlim=(0, wide_km), ylim=(0, high_km))
+        axes.grid(visible=False)
+        drawing.title(axes, title)
+        drawing.across(axes, both("east, km", "東 (km)"))
+        if number == 0:
+            drawing.up(axes, both("north, km", "北 (km)"))
+        bar = drawing.panel(left + width + 12, 48, left + width + 24, 48 + height)
+        middles = (levels[:-1] + levels[1:]) / 2
+        bar.bar(0, np.diff(levels), 1, levels[:-1], color=map_of(middles / levels[-1]))
+        bar.set(xlim=(-0.5, 0.5), ylim=(0, levels[-1]), xticks=[])
+        bar.grid(visible=False)
+        bar.yaxis.tick_right()
+        bar.spines["left"].set_visible(False)
+        _thousands(bar, y=True)
+        drawing.note(bar, 0.7, levels[-1] * 1.03, "%", fontsize=11.5)
+    return drawing.svg(name)
+
+
 BAND_KEY: Text = both("low (P90) to high (P10)", "低位（P90）～高位（P10）")
-COLOURS = {"blue": BLUE, "ochre": OCHRE, "green": GREEN, "band": BAND, "pale": PALE, "navy": NAVY, "pink": PINK, "soft": SOFT, "faint": FAINT}
+COLOURS = {
+    "blue": BLUE, "ochre": OCHRE, "green": GREEN, "band": BAND, "pale": PALE, "navy": NAVY, "pink": PINK, "soft": SOFT, "faint": FAINT, "ink": INK,
+}  # fmt: skip
 """Colours by name, for the keys beside the figures."""
+
+
+class Step(NamedTuple):
+    """One step of a funnel: what it leaves, in tonnes; whether its share is not known."""
+
+    name: Words
+    p10: float
+    p50: float
+    p90: float
+    is_unknown: bool
+
+
+@_drawn
+def funnel(name: str, steps: Sequence[Step]) -> str:
+    """What each step leaves, and what it takes from the one before; both by medians, with low to high."""
+    drawing = Drawing(_WIDTH, 60 + 34 * len(steps))
+    axes = drawing.panel(268, 46, _WIDTH - 96, drawing.height - 6)
+    divisor, unit = scaled([step.p90 for step in steps])
+    before = steps[0].p50
+    for number, step in enumerate(steps):
+        middle = step.p50 / divisor
+        axes.barh(-number, middle, 0.62, color=BAND if step.is_unknown else NAVY if number == 0 else BLUE, gid=series(f"left-{number}"))
+        if before > step.p50:
+            axes.barh(-number, (before - step.p50) / divisor, 0.62, middle, color=PINK, gid=series(f"taken-{number}"))
+        ends = [step.p10 / divisor, step.p90 / divisor]
+        axes.plot(ends, [-number] * 2, color="white", linewidth=4)
+        axes.plot(ends, [-number] * 2, color=INK, linewidth=1.6, gid=series(f"p10-p90-{number}"))
+        axes.text(-0.015, -number, drawing.word(step.name), transform=axes.get_yaxis_transform(), ha="right", va="center", fontsize=12)
+        furthest = max(before, step.p90) / divisor
+        axes.annotate(f"{middle:,.3g}", (furthest, -number), (6, 0), textcoords="offset points", va="center", fontsize=11.5)
+        before = step.p50
+    axes.set(ylim=(-len(steps) + 0.4, 0.6), yticks=[], xlim=(0, None))
+    axes.grid(visible=False, axis="y")
+    _thousands(axes, x=True)
+    drawing.across(axes, both(f"metal, {unit}", f"金属量 ({unit})"))
+    return drawing.svg(name)
+
+
+class Swing(NamedTuple):
+    """What one value of a setting changes, in percent."""
+
+    value: Words
+    p10: float
+    p50: float
+    p90: float
+    is_unknown: bool
+
+
+@_drawn
+def tornado(name: str, bars: Sequence[tuple[Words, Sequence[Swing]]]) -> str:
+    """Changes by setting, the widest on top; each value tried stands at its end."""
+    drawing = Drawing(_WIDTH, 60 + 36 * len(bars))
+    axes = drawing.panel(232, 46, _WIDTH - 60, drawing.height - 6)
+    for number, (setting, swings) in enumerate(bars):
+        axes.text(-0.015, -number, drawing.word(setting), transform=axes.get_yaxis_transform(), ha="right", va="center", fontsize=12)
+        known = [swing for swing in swings if np.isfinite(swing.p50)]
+        for swing in sorted(known, key=lambda swing: -abs(swing.p50)):
+            colour = BAND if swing.is_unknown else BLUE if swing.p50 >= 0 else OCHRE
+            axes.barh(-number, swing.p50, 0.62, color=colour, edgecolor="white", linewidth=1, gid=series(f"change-{number}-{swings.index(swing)}"))
+            axes.plot([swing.p10, swing.p90], [-number] * 2, color=INK, linewidth=1.4)
+        # The outermost value of either side is named; those between are in the table.
+        for side in (-1, 1):
+            outer = max((swing for swing in known if side * swing.p50 >= 0.05), key=lambda swing: side * swing.p50, default=None)
+            if outer is not None:
+                at = max(outer.p90, outer.p50) if side > 0 else min(outer.p10, outer.p50)
+                how: dict[str, Any] = {"ha": "left" if side > 0 else "right", "va": "center", "fontsize": 11, "color": SOFT}
+                axes.annotate(drawing.word(outer.value), (at, -number), (5 * side, 0), textcoords="offset points", **how)
+    axes.axvline(0, color=INK, linewidth=1.2)
+    axes.set(ylim=(-len(bars) + 0.4, 0.6), yticks=[])
+    axes.margins(x=0.14)
+    axes.grid(visible=False, axis="y")
+    axes.spines["left"].set_visible(False)
+    _thousands(axes, x=True)
+    drawing.across(axes, both("change of the recoverable metal, %", "可採金属量の変化 (%)"))
+    return drawing.svg(name)
+
+
+class Yearly(NamedTuple):
+    """Percentiles of what a year gives, in tonnes."""
+
+    name: Words
+    p05: float
+    p10: float
+    p50: float
+    p90: float
+    p95: float
+
+
+@_drawn
+def yearly(name: str, panels: Sequence[tuple[Words, Sequence[Yearly]]], unit: Words) -> str:
+    """Median with the 80 % and 90 % interval of each row, one panel for each rate, each from zero."""
+    rows = max(len(part) for _, part in panels)
+    drawing = Drawing(_WIDTH, 78 + 52 * rows)
+    for number, ((title, part), axes) in enumerate(zip(panels, drawing.panels(len(panels), left=20, gap=40), strict=True)):
+        for at, row in enumerate(part):
+            y = -float(at) - 0.2
+            axes.plot([row.p05, row.p95], [y] * 2, color=BAND, linewidth=6, solid_capstyle="butt", gid=series(f"p05-p95-{number}-{at}"))
+            axes.plot([row.p10, row.p90], [y] * 2, color=BLUE, linewidth=11, solid_capstyle="butt", gid=series(f"p10-p90-{number}-{at}"))
+            axes.plot([row.p50], [y], marker="|", markersize=20, markeredgewidth=3, color=OCHRE, gid=series(f"p50-{number}-{at}"))
+            drawing.note(axes, 0, y + 0.26, row.name, fontsize=12)
+        axes.set(ylim=(-rows + 0.45, 0.5), yticks=[], xlim=(0, 1.05 * max(row.p95 for row in part)))
+        axes.spines["left"].set_color(FAINT)
+        drawing.title(axes, title)
+        _thousands(axes, x=True)
+        drawing.across(axes, unit)
+    return drawing.svg(name)
+
+
+@_drawn
+def by_year(name: str, panels: Sequence[tuple[Words, Mapping[str, Array]]], unit: Words) -> str:
+    """Grade of the panel of each year: ``p10`` to ``p90`` as a band, ``p50`` and ``kriged`` as steps."""
+    drawing = Drawing(_WIDTH, 270)
+    highest = max(float(np.nanmax(values)) for _, lines in panels for values in lines.values())
+    for number, ((title, lines), axes) in enumerate(zip(panels, drawing.panels(len(panels), gap=54), strict=True)):
+        edges = np.arange(lines["p50"].size + 1) + 0.5
+        low, high, middle, kriged = (np.append(lines[key], lines[key][-1]) for key in ("p10", "p90", "p50", "kriged"))
+        axes.fill_between(edges, low, high, step="post", color=BAND, linewidth=0, alpha=0.75)
+        axes.step(edges, middle, where="post", color=BLUE, gid=series(f"p50-{number}"))
+        axes.step(edges, kriged, where="post", color=OCHRE, linestyle="--", gid=series(f"kriged-{number}"))
+        axes.set(ylim=(0, 1.08 * highest), xlim=(0.5, edges[-1]))
+        drawing.title(axes, title)
+        drawing.across(axes, both("year", "年次"))
+        _thousands(axes, x=True, y=True)
+    drawing.up(drawing.figure.axes[0], unit)
+    return drawing.svg(name)

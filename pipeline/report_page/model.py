@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pipeline.artefacts import DENSITY
+from pipeline.number_ids import pointer_id
 from pipeline.report_page import figures
 from pipeline.report_page.blocks import (
     Cell,
@@ -161,7 +162,10 @@ def _lags(subject: str, experimental: Sequence[dict[str, Any]]) -> Table:
             number(lag["lag_m"] / _UNITS[lag["direction"]][0], 4),
             Cell(_UNITS[lag["direction"]][1]),
             Cell(
-                fixed(lag["semivariance"], 4), repr(float(lag["semivariance"])), f"variogram/{subject}/{lag['direction']}/{position}", is_number=True
+                fixed(lag["semivariance"], 4),
+                repr(float(lag["semivariance"])),
+                pointer_id(f"variogram_{subject}", "experimental", position, "semivariance"),
+                is_number=True,
             ),
             count(int(lag["pairs"])),
         ]

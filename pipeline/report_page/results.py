@@ -1,4 +1,4 @@
-"""Chapters 9, 10, 12 and 16: grade and tonnage, sources of variance, classes, next cores."""
+"""Chapters 9, 10 and 12: grade and tonnage, sources of variance, classes."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pipeline.number_ids import pointer_id
 from pipeline.report_page import figures
-from pipeline.report_page.blocks import Cell, Chapter, Heading, Key, Plot, Said, Table, Text, both, fixed, missing, number, percent, shown
+from pipeline.report_page.blocks import Cell, Chapter, Heading, Key, Plot, Said, Table, Text, both, missing, number, percent, shown
 from pipeline.report_page.drawing import scaled
 from pipeline.report_page.facts import Facts, figure_cell, is_class, region_name
 from pipeline.report_page.headline import source_sentence
@@ -172,6 +173,10 @@ def sources(facts: Facts) -> Chapter:
     return found
 
 
+def _share_id(element: str, source: str) -> str:
+    return pointer_id("validation", "simulation", "sources", element, "one_off", source, "share_of_variance")
+
+
 def _sources_of(facts: Facts, element: str, shares: dict[str, dict[str, float]]) -> list[Any]:
     whole = facts.simulation["sources"][element]
     order = sorted(shares, key=lambda source: -shares[source]["share_of_variance"])
@@ -186,7 +191,7 @@ def _sources_of(facts: Facts, element: str, shares: dict[str, dict[str, float]])
     table_rows = [
         [
             Cell(words),
-            Cell(percent(share, 1), repr(share), f"sources/{element}/{source}", is_number=True),
+            Cell(percent(share, 1), repr(share), _share_id(element, source), is_number=True),
             Cell(f"{percent(low, 1)} – {percent(high, 1)}", is_number=True),
             Cell(both("yes", "できる"), mark="in") if low > 0 else Cell(both("not from zero", "できない"), mark="part"),
         ]
@@ -321,65 +326,3 @@ def _class_table(facts: Facts) -> list[Table]:
         both("high (P10), t", "高位（P10）(t)"),
     ]
     return [Table("class-tonnes", both("Metal by class, cut-off 0.", "区分別の金属量（カットオフ0）。"), head, rows)]
-
-
-# --- next cores ------------------------------------------------------------------------------------------------------------------------------------
-
-
-def next_cores(facts: Facts) -> Chapter:
-    """Where further cores would tell most."""
-    found = Chapter("next-cores", both("Where to core next", "次の採取地点"))
-    cores, summary = facts.next_cores.cores, facts.next_cores.summary
-    if not cores:
-        reason = summary.get("reason")
-        found.blocks.append(missing(reason if isinstance(reason, dict) else both("nothing could be computed.", "計算できません。")))
-        return found
-    last, element = cores[-1], cores[0]["element"]
-    name = element_name(element)
-    found.blocks.append(
-        Said(
-            both(
-                f"{len(cores)} further cores at these places together would take {percent(last['reduction_share'], 1)} off the variance of "
-                f"{name['en']}'s total metal by kriging: its standard deviation would fall from {shown(last['sd_before_t'], 3)} to "
-                f"{shown(last['sd_after_t'], 3)} t. They keep {shown(summary.get('min_distance_m', 0) / 1000, 3)} km from other cores. What one "
-                "learns about the mean of layers and the spatial model comes on top and is not counted.",
-                f"以下の{len(cores)}地点にコアを追加すると、クリギングによる{name['ja']}総金属量の分散は合わせて"
-                f"{percent(last['reduction_share'], 1)}減り、標準偏差は {shown(last['sd_before_t'], 3)} t から {shown(last['sd_after_t'], 3)} t にな"
-                f"ります。ほかのコアとは {shown(summary.get('min_distance_m', 0) / 1000, 3)} km 以上離します。層平均や空間モデルの改善による効果は含"
-                "みません。",
-            ),
-            "lead",
-        )
-    )
-    rows = [
-        [
-            Cell(str(core["rank"])),
-            Cell(fixed(core["longitude_deg"], 4), is_number=True),
-            Cell(fixed(core["latitude_deg"], 4), is_number=True),
-            number(core["water_depth_m"]),
-            Cell(shown(core["sd_after_t"], 4), repr(float(core["sd_after_t"])), f"next_cores/{core['rank']}/sd_after_t", is_number=True),
-            Cell(percent(core["reduction_share"], 1), is_number=True),
-        ]
-        for core in cores
-    ]
-    head = [
-        both("rank", "順位"),
-        both("longitude, °E", "経度 (°E)"),
-        both("latitude, °N", "緯度 (°N)"),
-        both("water depth, m", "水深 (m)"),
-        both("sd of the total after, t", "追加後の標準偏差 (t)"),
-        both("variance saved, in all", "分散の減少（累計）"),
-    ]
-    caption = both("Next cores, best first; each row counts those above it.", "次の採取地点（優先順。各行は上位を含む累計）。")
-    lines = []
-    for symbol in sorted({symbol for core in cores for symbol in core.get("by_element", {})}):
-        before = cores[0]["by_element"][symbol]["sd_before_t"]
-        lines.append((symbol_of(symbol), np.array([100.0, *(100 * core["by_element"][symbol]["sd_after_t"] / before for core in cores)])))
-    found.blocks.append(Table("next-cores-table", caption, head, rows))
-    if lines:
-        styles = ("line", "dash", "dots")
-        colours = ("blue", "ochre", "green")
-        key = tuple(Key(styles[n % 3], figures.COLOURS[colours[n % 3]], symbol) for n, (symbol, _) in enumerate(lines))
-        drawn = both("Standard deviation of total metal after each further core.", "コアを追加するごとの総金属量の標準偏差。")
-        found.blocks.append(Plot("fig-next-cores", figures.reductions("next-cores", lines), drawn, key))
-    return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from pipeline.config import CompositeSettings, DensitySettings, ElementSettings,
 from pipeline.errors import TooFewSamples
 from pipeline.geostatistics.declustering import polygonal_weights
 from pipeline.grid import Grid, Layers, region_outline
+from pipeline.units import GROUPS, oxide_per_group
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -58,7 +59,26 @@ def run(
         frame.loc[frame[f"{element}_sampled_share"] < least, [f"{element}_ppm", f"{element}_g_m3"]] = np.nan
     frame["declustering_weight"] = _weights(frame, seafloor.grid, region)
     points = gpd.GeoDataFrame(frame, geometry=gpd.points_from_xy(frame["longitude_deg"], frame["latitude_deg"]), crs="EPSG:4326")
-    return Composites(points, seafloor.layers, tuple(elements.assessed), source, samples.marks)
+    return Composites(points, seafloor.layers, tuple(elements.assessed), source, samples.marks, _group_oxides(pieces, elements))
+
+
+def _group_oxides(pieces: pd.DataFrame, elements: ElementSettings) -> dict[str, dict[str, Any]]:
+    """What the oxides of each assessed group weigh over its metals: at the pattern of the samples that carry all of it, else by the settings."""
+    found: dict[str, dict[str, Any]] = {}
+    for group in (element for element in elements.assessed if element in GROUPS):
+        columns = {member: f"{member}_ppm" for member in sorted(GROUPS[group])}
+        if all(column in pieces for column in columns.values()):
+            complete = pieces.dropna(subset=list(columns.values()))
+            mass = complete["length_m"] * complete["dry_bulk_density_t_m3"]
+            factor = oxide_per_group({member: float((mass * complete[column]).sum()) for member, column in columns.items()})
+            if factor is not None:
+                count = len(complete.drop_duplicates(["source_file", "source_row"]))
+                found[group] = {"factor": factor, "source": "samples", "samples": count}
+                continue
+        # ASSUME: without a pattern of its own the mud's rare earths with yttrium weigh as oxides what [elements] reo_per_rey says.
+        if group == "rey" and elements.reo_per_rey != "unknown":
+            found[group] = {"factor": elements.reo_per_rey, "source": "settings", "samples": 0}
+    return found
 
 
 def _pieces(samples: pd.DataFrame, layers: Layers) -> pd.DataFrame:

@@ -2,14 +2,35 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipeline.artefacts import CLASSES, Composites, Grade, Page, Provenance, PublishedFiles, Samples, Seafloor, Tonnage, Validation
+from pipeline.artefacts import (
+    CLASSES,
+    STEPS,
+    Composites,
+    Grade,
+    Page,
+    Provenance,
+    PublishedFiles,
+    Recoverable,
+    Samples,
+    Seafloor,
+    Tonnage,
+    Validation,
+)
 from pipeline.config import AssessmentSettings, ElementSettings, MapSettings
-from pipeline.units import KM2_PER_M2, oxide_name
+from pipeline.number_ids import number_id, pointer_id
+from pipeline.provenance.facts import region_area_km2
+from pipeline.provenance.page_origin import page_origin
+from pipeline.units import oxide_name
+from pipeline.web.number_marks import sourced
+from pipeline.web.origin_texts import ORIGIN
 from pipeline.web.texts import INDEX, Text, element_name, left_out, not_measured, subscripted, symbol_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 Row = dict[str, float]
 Totals = dict[tuple[str, str, str], Row]
@@ -19,6 +40,8 @@ _STATISTICS = ("mean", "p05", "p10", "p50", "p90", "p95")
 _PUBLISHED = ("takaya_2018_area", "takaya_2018_rey_mean", "takaya_2018_reo_total", "takaya_2018_best_square_reo", "takaya_2018_sites")
 _MOST_FILES = 20  # named on the page; more are counted
 _BAR_SHARE = 1.05  # length of a bar of tonnes, of its highest figure
+_PLACES = {"published": {"title": INDEX["published"], "products": [], "inputs": ["published"], "settings": []}}
+"""Parts of the page that read less than the whole page does."""
 _SAME_AREA = 0.005  # larger differences between the areas of truth and estimate are told
 
 
@@ -31,6 +54,7 @@ def run(
     validation: Validation,
     published: PublishedFiles,
     provenance: Provenance,
+    recoverable: Recoverable,
     maps: MapSettings,
     assessment: AssessmentSettings,
     elements: ElementSettings,
@@ -46,7 +70,7 @@ def run(
 
     totals = _totals(tonnage)
     checks = _truth_checks(validation, elements)
-    area_km2 = float(np.nansum(seafloor.region_share)) * seafloor.grid.cell_area_m2 * KM2_PER_M2
+    area_km2 = region_area_km2(seafloor)
     wet = seafloor.depth_m[np.isfinite(seafloor.depth_m) & (seafloor.region_share > 0)]
     layers, cell_m = seafloor.layers, seafloor.grid.cell_m
     coarse = seafloor.source_resolution_m > cell_m
@@ -59,28 +83,36 @@ def run(
         "banner": samples.marks.is_synthetic,
         "rows_left_out": samples.marks.rows_left_out,
         "facts": {
-            "cores": f"{samples.frame['core_id'].nunique():,}",
-            "samples": f"{len(samples.frame):,}",
-            "area_km2": rounded(area_km2),
-            "interval": f"{layers.top_m:g}–{layers.bottom_m:g}",
-            "cell_m": f"{cell_m:,g}",
-            "layer_m": f"{layers.layer_m:g}",
-            "water": f"{wet.min():,.0f}–{wet.max():,.0f}" if wet.size else "–",
+            "cores": sourced("samples/cores", f"{samples.frame['core_id'].nunique():,}"),
+            "samples": sourced("samples/count", f"{len(samples.frame):,}"),
+            "area_km2": sourced("seafloor/area_km2", rounded(area_km2)),
+            "interval": "–".join(sourced(f"settings/grid/{key}", f"{getattr(layers, key):g}") for key in ("top_m", "bottom_m")),
+            "cell_m": sourced("settings/grid/cell_m", f"{cell_m:,g}"),
+            "layer_m": sourced("settings/grid/layer_m", f"{layers.layer_m:g}"),
+            "water": "–".join(
+                sourced(f"seafloor/{name}_m", f"{depth_m:,.0f}") for name, depth_m in (("shallowest", wet.min()), ("deepest", wet.max()))
+            )
+            if wet.size
+            else "–",
         },
-        "cards": [_card(grade, totals, maps) for grade in sorted(grades, key=lambda grade: elements.assessed.index(grade.element))],
+        "cards": [
+            {**_card(grade, totals, maps), **_lifted(grade.element, recoverable)}
+            for grade in sorted(grades, key=lambda grade: elements.assessed.index(grade.element))
+        ],
         "tables": _tables(totals, elements),
         "named": ("supported", "all", *list(CLASSES.values())[1:]),
-        "coarse": rounded(seafloor.source_resolution_m / 1000, 2) if coarse else "",
+        "coarse": sourced("seafloor/source_resolution_m", rounded(seafloor.source_resolution_m / 1000, 2)) if coarse else "",
         "truth": checks,
         "reasons": _reasons(validation, totals, elements, samples),
         **_published(published),
-        "numbers": f"{len(provenance.content.get('numbers', [])):,}",
+        "numbers": sourced("provenance/numbers_listed", f"{len(provenance.content.get('numbers', [])):,}"),
         "core_files": core_files[:_MOST_FILES],
         "more_files": f"{len(core_files) - _MOST_FILES:,}" if len(core_files) > _MOST_FILES else "",
         "depths": seafloor.source,
         "code": code[:16] if isinstance(code, str) else "",
+        "origin": page_origin(provenance.content, "index", _PLACES),
     }
-    words = {**INDEX, **not_measured(samples.marks.data_kind), **left_out(samples.marks.rows_left_out)}
+    words = {**INDEX, "ask": ORIGIN["ask"], **not_measured(samples.marks.data_kind), **left_out(samples.marks.rows_left_out)}
     lines = [_line(check) for check in checks]
     if composites.density_source == "prior":
         lines.append("density is assumed in the settings, not measured")
@@ -140,29 +172,62 @@ def _card(grade: Grade, totals: Totals, maps: MapSettings) -> dict[str, Any]:
     regions = _regions(totals, element)
     if regions:
         mean, low, high = (totals[element, regions[0], statistic] for statistic in ("mean", "p05", "p95"))
-        card |= _headline(regions[0], mean) | {"low": rounded(low["metal_t"], 3), "high": rounded(high["metal_t"], 3)}
-        card["bar"] = _bar({statistic: totals[element, regions[0], statistic]["metal_t"] for statistic in _STATISTICS})
+        name = _total_id(element, regions[0])
+        card |= _headline(element, regions[0], "mean", mean)
+        card |= {
+            "low": sourced(name("p05", "metal_t"), rounded(low["metal_t"], 3)),
+            "high": sourced(name("p95", "metal_t"), rounded(high["metal_t"], 3)),
+        }
+        card["bar"] = _bar({statistic: totals[element, regions[0], statistic]["metal_t"] for statistic in _STATISTICS}, name)
     else:
         kriged = {region: totals[element, region, "kriged"] for region in ("supported", "all") if (element, region, "kriged") in totals}
-        card |= next((_headline(region, row) for region, row in kriged.items() if row["area_km2"] > 0), {})
+        card |= next((_headline(element, region, "kriged", row) for region, row in kriged.items() if row["area_km2"] > 0), {})
     return card
 
 
-def _bar(metal_t: Row) -> dict[str, Any]:
+def _lifted(element: str, recoverable: Recoverable) -> dict[str, Any]:
+    """What of the headline can be lifted, and what is not known of the way there; nothing where there are no realisations."""
+    place = recoverable.sensitivity[recoverable.sensitivity["setting"] == "as_set"]
+    rows = recoverable.frame[recoverable.frame["element"] == element]
+    for key in ("region", "cutoff_ppm", "slope", "selection"):
+        rows = rows[rows[key] == place[key].iloc[0]] if len(place) else rows.iloc[:0]
+    won = rows[rows["step"] == STEPS[-1]].set_index("statistic")["metal_t"]
+    if won.empty:
+        return {"lifted": {}, "unknown": None}
+    unknown = [INDEX[f"lost_{step}"] for step in STEPS if rows.loc[rows["step"] == step, "state"].str.startswith("unknown").any()]
+    said = {"en": " and ".join(word["en"] for word in unknown), "ja": "・".join(word["ja"] for word in unknown)}
+    where = [place[key].iloc[0] for key in ("region", "cutoff_ppm", "slope", "selection")]
+
+    def number(statistic: str) -> str:
+        source = number_id("recoverable", element, *where[:2], STEPS[-1], *where[2:], statistic, column="metal_t")
+        return sourced(source, rounded(float(won[statistic]), 3))
+
+    names = {"low": "p10", "median": "p50", "high": "p90"}
+    return {"lifted": {name: number(statistic) for name, statistic in names.items()}, "unknown": said if unknown else None}
+
+
+def _total_id(element: str, region: str) -> Callable[[str, str], str]:
+    """Name of a figure of the tonnage table at cut-off 0."""
+    return lambda statistic, column: number_id("tonnage", element, region, 0.0, statistic, column=column)
+
+
+def _bar(metal_t: Row, name: Callable[[str, str], str]) -> dict[str, Any]:
     """Places of the statistics along a bar that begins at nothing, in percent of its length, and what stands below it."""
     longest = _BAR_SHARE * max(metal_t["p95"], metal_t["mean"])
     places = {statistic: round(100 * value / longest, 2) for statistic, value in metal_t.items()}
-    shown = {statistic: rounded(metal_t[statistic], 3) for statistic in ("p10", "p50", "p90")}
+    shown = {statistic: sourced(name(statistic, "metal_t"), rounded(metal_t[statistic], 3)) for statistic in ("p10", "p50", "p90")}
     return {"places": places, "shown": shown} if longest > 0 else {}
 
 
-def _headline(region: str, row: Row) -> dict[str, Any]:
+def _headline(element: str, region: str, statistic: str, row: Row) -> dict[str, Any]:
     """What a card says of a region's metal."""
+    name = _total_id(element, region)
     return {
         "region": region,
+        "metal_id": name(statistic, "metal_t"),
         "metal_t": f"{row['metal_t']!r}",
         "metal": rounded(row["metal_t"], 3),
-        "area_km2": rounded(row["area_km2"]),
+        "area_km2": sourced(name(statistic, "area_km2"), rounded(row["area_km2"])),
     }
 
 
@@ -185,6 +250,7 @@ def _tables(totals: Totals, elements: ElementSettings) -> list[dict[str, Any]]:
                 rows.append(
                     {
                         "key": key,
+                        "ids": {statistic: _total_id(element, region)(statistic, key) for statistic in values},
                         "values": {statistic: repr(value) for statistic, value in values.items()},
                         "shown": {statistic: rounded(value * scale) for statistic, value in values.items()},
                     }
@@ -208,7 +274,7 @@ def _truth_checks(validation: Validation, elements: ElementSettings) -> list[dic
     """Estimate beside truth at cut-off 0, per element; nothing once a sample is measured, or where no truth is kept."""
     checks = []
     for element in elements.assessed:
-        for row in validation.content["elements"].get(element, {}).get("truth") or []:
+        for position, row in enumerate(validation.content["elements"].get(element, {}).get("truth") or []):
             metal, areas = row["metal_t"], (row["area_km2"]["truth"], row["area_km2"].get("mean"))
             if row["cutoff_ppm"] > 0 or "mean" not in metal:
                 continue
@@ -217,8 +283,13 @@ def _truth_checks(validation: Validation, elements: ElementSettings) -> list[dic
                     "element": element,
                     "name": element_name(element),
                     **{key: rounded(metal[statistic]) for key, statistic in (("truth", "truth"), ("mean", "mean"), ("low", "p05"), ("high", "p95"))},
+                    "ids": {
+                        key: pointer_id("validation", "elements", element, "truth", position, "metal_t", name)
+                        for key, name in (("truth", "truth"), ("mean", "mean"), ("low", "p05"), ("high", "p95"))
+                    },
                     "inside": metal["inside"],
                     "percentile": rounded(100 * metal["share_below"], 3),
+                    "place": sourced(f"validation/elements/{element}/truth/{position}/metal_t/share_below", rounded(100 * metal["share_below"], 3)),
                     "areas": [rounded(area) for area in areas] if abs(areas[0] - areas[1]) > _SAME_AREA * areas[0] else None,
                 }
             )
@@ -251,20 +322,26 @@ def _reasons(validation: Validation, totals: Totals, elements: ElementSettings, 
             said.append(("reason_spread", {"name": element_name(element), **spread}))
     first = next((element for element in elements.assessed if element in found.get("sources", {})), None)
     if first is not None:
-        said += _main_source(element_name(first), found["sources"][first]["one_off"])
+        said += _main_source(first, found["sources"][first]["one_off"])
     said += _class_reason(found.get("production_volume"))
     return said + _calibrated(validation.content["calibration"], samples)
 
 
-def _main_source(name: Text, shares: dict[str, dict[str, float]]) -> list[tuple[str, dict[str, str | Text]]]:
+def _main_source(element: str, shares: dict[str, dict[str, float]]) -> list[tuple[str, dict[str, str | Text]]]:
     """The two sources that would save most of the variance, if their shares are distinguishable from none."""
     sure = [source for source, share in shares.items() if share["low"] > 0]
     sure.sort(key=lambda source: -shares[source]["share_of_variance"])
     if len(sure) < 2:
         return []
-    figures = {f"share_{place}": f"{100 * shares[source]['share_of_variance']:.0f}" for place, source in zip("ab", sure, strict=False)}
+    figures = {
+        f"share_{place}": sourced(
+            pointer_id("validation", "simulation", "sources", element, "one_off", source, "share_of_variance"),
+            f"{100 * shares[source]['share_of_variance']:.0f}",
+        )
+        for place, source in zip("ab", sure, strict=False)
+    }
     words = {f"source_{place}": INDEX[f"source_{source}"] for place, source in zip("ab", sure, strict=False)}
-    return [("reason_sources", {"name": name, **figures, **words})]
+    return [("reason_sources", {"name": element_name(element), **figures, **words})]
 
 
 def _class_reason(volume: dict[str, Any] | None) -> list[tuple[str, dict[str, str | Text]]]:
@@ -272,7 +349,15 @@ def _class_reason(volume: dict[str, Any] | None) -> list[tuple[str, dict[str, st
     smallest = volume["year"]["smallest_half_width_share"] if volume else None
     if volume is None or smallest is None or volume["year"]["share_of_cells_passing"] > 0:
         return []
-    return [("reason_inferred", {"best": f"{100 * smallest:.0f}", "limit": f"{100 * volume['limit_half_width_share']:.0f}"})]
+    return [
+        (
+            "reason_inferred",
+            {
+                "best": sourced("validation/simulation/production_volume/year/smallest_half_width_share", f"{100 * smallest:.0f}"),
+                "limit": sourced("validation/simulation/production_volume/limit_half_width_share", f"{100 * volume['limit_half_width_share']:.0f}"),
+            },
+        )
+    ]
 
 
 def _calibrated(calibration: dict[str, Any], samples: Samples) -> list[tuple[str, dict[str, str | Text]]]:

@@ -16,6 +16,7 @@ from pipeline.artefacts import (
     Grade,
     NextCores,
     Page,
+    Production,
     PublishedFiles,
     Samples,
     Seafloor,
@@ -51,6 +52,7 @@ def run(
     simulation: Simulation,
     squares: Squares,
     next_cores: NextCores,
+    production: Production,
     tonnage: Tonnage,
     bathymetry: BathymetryFiles,
     domains: DomainFiles,
@@ -78,6 +80,7 @@ def run(
         The rasters lie on different grids.
     """
     from pipeline.map_page import outlines, rasters, tables
+    from pipeline.map_page.panels import panel_records
     from pipeline.web.packing import packed
     from pipeline.web.panel import map_page
     from pipeline.web.tool_texts import KINDS, TOOLS
@@ -88,7 +91,7 @@ def run(
     grid = require_same_grid(*(by_element[element].grid for element in here), density.grid, seafloor.grid, simulation.grid)
     cores, profiles = tables.core_records(elements.assessed, samples, composites, grid)
     simulated = {element: simulation.grades.get(element) for element in here}
-    known = {element: tables.element_record(by_element[element], simulated[element], tonnage, cutoffs, cores) for element in here}
+    known = {element: tables.element_record(by_element[element], simulated[element], tonnage, cutoffs, cores, composites) for element in here}
     thin = rasters.thinning(grid.shape, own.layers.count, [len(known[element]["cutoffs"]) for element in here])
     picture = outlines.picture(grid)
     lookup = rasters.lookup(picture, grid, thin)
@@ -103,7 +106,9 @@ def run(
         "data_kind": samples.marks.data_kind,
         "realisations": int(simulation.totals["realisation"].nunique()) if len(simulation.totals) else 0,
         "own": own.element,
-        "elements": [known.get(element) or tables.element_link(by_element[element], f"grade_{element}.html") for element in elements.assessed],
+        "elements": [
+            known.get(element) or tables.element_link(by_element[element], f"grade_{element}.html", composites) for element in elements.assessed
+        ],
         "opacity": maps.opacity,
         "step_probability": STEP_PROBABILITY,
         "uncertain_share": maps.uncertain_share,
@@ -125,7 +130,8 @@ def run(
         "named": ["supported", "all", *list(CLASSES.values())[1:]],
         "cores": cores,
         "profiles": profiles,
-        "next_cores": tables.next_core_records(next_cores, grid),
+        "next_sets": tables.next_core_sets(next_cores, grid),
+        "panels": panel_records(production, elements.assessed),
         "next_reason": next_cores.summary.get("reason"),
         "domains": drawn,
         "published": outlines.published_bounds(published, grid),

@@ -12,19 +12,31 @@ from pipeline.artefacts import (
     JointModel,
     NextCores,
     Page,
+    PanelTotals,
+    Production,
     Provenance,
     PublishedFiles,
+    PublishedMethod,
+    Recoverable,
     Samples,
     Seafloor,
+    Supply,
     Table1,
     Tonnage,
     Validation,
     Variogram,
 )
 from pipeline.config import AssessmentSettings, ElementSettings, MapSettings
+from pipeline.provenance.origin import Origin, published_ids_of
+from pipeline.provenance.page_origin import page_origin
 from pipeline.report_page import checks, closing, data, headline, model, results
+from pipeline.report_page import next_cores as next_cores_chapter
+from pipeline.report_page import production as production_part
+from pipeline.report_page import recoverable as recoverable_part
+from pipeline.report_page import supply as supply_part
 from pipeline.report_page.facts import Facts
 from pipeline.report_page.page import report_page
+from pipeline.report_page.reads import written
 from pipeline.text import printable
 
 if TYPE_CHECKING:
@@ -45,10 +57,13 @@ _CHAPTERS: tuple[Callable[[Facts], Chapter | None], ...] = (
     results.sources,
     checks.tail,
     results.classes,
+    recoverable_part.chapter,
+    production_part.production,
+    supply_part.supply,
     closing.published,
     checks.truth,
     checks.calibration,
-    results.next_cores,
+    next_cores_chapter.next_cores,
     closing.limits,
     closing.checklist,
     closing.settings,
@@ -71,6 +86,11 @@ def run(
     provenance: Provenance,
     table1: Table1,
     next_cores: NextCores,
+    recoverable: Recoverable,
+    panels: PanelTotals,
+    production: Production,
+    supply: Supply,
+    published_method: PublishedMethod,
     elements: ElementSettings,
     assessment: AssessmentSettings,
     maps: MapSettings,
@@ -91,9 +111,20 @@ def run(
         provenance,
         table1,
         next_cores,
+        recoverable,
+        panels,
+        production,
+        supply,
+        published_method,
         tuple(elements.assessed),
         printable(assessment.title),
         maps.colour_map,
     )
-    chapters = [chapter for make in _CHAPTERS if (chapter := make(facts)) is not None]
-    return Page(report_page(facts, chapters))
+    chapters, places = written(_CHAPTERS, facts, Origin(provenance.content).graph)
+    return Page(report_page(facts, chapters, page_origin(provenance.content, "report", places, _published_ids(supply))))
+
+
+def _published_ids(supply: Supply) -> dict[str, list[str]]:
+    """Published figures behind the figures of the supply lens, by element and question."""
+    rows = supply.frame[["element", "question", "denominator_id"]].drop_duplicates().to_dict("records")
+    return {f"{row['element']}/{row['question']}": sorted(published_ids_of(str(row["denominator_id"]))) for row in rows if row["denominator_id"]}

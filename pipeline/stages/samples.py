@@ -87,7 +87,7 @@ def _refuse_positions_without_bathymetry(table: CoreTable, grids: Sequence[Nativ
 
 def _accepted(frame: pd.DataFrame, intake: IntakeSettings) -> tuple[pd.DataFrame, pd.DataFrame, list[Refusal]]:
     """Rows that enter estimates, check assays of the same intervals, and what was refused because rows contradict each other."""
-    greater = sample_checks.more_than_all(frame)
+    greater = sample_checks.more_than_all(frame, intake.sum_tolerance_share)
     frame, check_assays, unmatched = split_duplicates(_without(frame, greater))
     clashes = sample_checks.clashes(frame, intake)
     return _without(frame, clashes), check_assays, [*greater, *unmatched, *clashes]

@@ -18,10 +18,15 @@ from pipeline.artefacts import (
     Beside,
     Classes,
     Composites,
+    Density,
+    DomainFiles,
     Grade,
     Keep,
     Marks,
+    PanelTotals,
+    RecoverableTotals,
     Seafloor,
+    SimulatedColumns,
     SimulatedGrade,
     Simulation,
     Squares,
@@ -29,11 +34,26 @@ from pipeline.artefacts import (
     Variogram,
     on_steps,
 )
-from pipeline.config import ClassSettings, CutoffSettings, DensitySettings, GradeSettings, SimulationSettings, TonnageSettings, VariogramSettings
+from pipeline.config import (
+    ClassSettings,
+    CutoffSettings,
+    DensitySettings,
+    GradeSettings,
+    PlaceSettings,
+    ProductionSettings,
+    RecoverableSettings,
+    RegionSettings,
+    SimulationSettings,
+    TonnageSettings,
+    VariogramSettings,
+)
+from pipeline.core_columns import ColumnReducer
 from pipeline.deposit import SOURCES, Deposit, deposit_of, not_simulated
 from pipeline.field import estimated_cells, inside_hull, step_ppm
 from pipeline.geostatistics.block_reducers import Distribution, group_totals, totals
 from pipeline.grid import require_same_grid
+from pipeline.mining.panels import panel_reducer
+from pipeline.mining.recoverable import recoverable_reducer
 from pipeline.simulation_checks import Coarse, accuracy, parameters, reproduction, source_shares, tail_sensitivity
 from pipeline.units import KM2_PER_M2, TONNE_PER_GRAM
 
@@ -68,10 +88,16 @@ def run(
     tonnage_settings: TonnageSettings,
     variogram_settings: VariogramSettings,
     classes: ClassSettings,
+    kriged_density: Density,
+    domains: DomainFiles,
+    region: RegionSettings,
+    place: PlaceSettings,
+    recoverable: RecoverableSettings,
+    production: ProductionSettings,
     keep: Keep = NOT_KEPT,
 ) -> Simulation:
     """Draw realisations and keep what they leave behind."""
-    grid = require_same_grid(seafloor.grid, *(grade.grid for grade in grades))
+    grid = require_same_grid(seafloor.grid, kriged_density.grid, *(grade.grid for grade in grades))
     reasons = not_simulated(composites, variograms)
     near = estimated_cells(composites, seafloor, grade_settings.max_distance_spacings)
     supported = near & inside_hull(composites, seafloor, tonnage_settings.hull_buffer_spacings)
@@ -84,7 +110,14 @@ def run(
     regions = {"all": near, "supported": supported}
     seen = _Reducers(deposit, seafloor, regions, cutoffs, _Panel.of(deposit, seafloor, classes), settings)
     simulation = deposit.simulation(_origin_m(grid), grid.shape, grid.cell_m, grade_settings.block_nodes, settings.seed, off)
-    others: list[Reducer] = []
+    funnel = recoverable_reducer(
+        deposit.elements, deposit.layers, regions, seafloor, grades, kriged_density, domains, region, cutoffs, place, recoverable, production
+    )
+    others: list[Reducer] = [
+        funnel,
+        panel_reducer(funnel, deposit.layers, seafloor, grades, kriged_density, place, production),
+        ColumnReducer(deposit.elements, deposit.layers, near, seafloor, cutoffs, settings.realisations),
+    ]
     draws = simulation.draws(settings.realisations)
     for blocks in keep.storing(draws, settings.realisations, deposit.elements, deposit.layers, seafloor, composites.marks):
         here = seen.add(blocks)
@@ -141,6 +174,7 @@ def _nothing(composites: Composites, seafloor: Seafloor, near: Mask, reasons: di
     return Simulation(
         seafloor.grid, seafloor.layers, pd.DataFrame(columns=columns), {}, Classes(code, code, unknown, unknown), {"not_simulated": reasons},
         composites.marks, said, squares=Squares(_square_cells(seafloor.grid, settings), seafloor.grid, {}, composites.marks),
+        beside=(RecoverableTotals.nothing(composites.marks), PanelTotals.nothing(composites.marks), SimulatedColumns.nothing(composites.marks)),
     )  # fmt: skip
 
 

@@ -25,7 +25,7 @@ from pipeline.config import CutoffSettings, DensitySettings, GradeSettings, Tonn
 from pipeline.field import cell_drift, correlation, estimated_cells, inside_hull, kriging_of, supplied_share, variogram_of
 from pipeline.geostatistics.layers import LayeredKriging
 from pipeline.grid import require_same_grid
-from pipeline.units import KM2_PER_M2, TONNE_PER_GRAM, oxide_per_element
+from pipeline.units import KM2_PER_M2, TONNE_PER_GRAM
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -213,7 +213,7 @@ def _row(
     metal_t: float,
     grade_ppm: float | None = None,
 ) -> Row:
-    factor = oxide_per_element(deposit.grade.element)
+    factor = deposit.composites.oxide_per_metal(deposit.grade.element)
     if grade_ppm is None:
         grade_ppm = metal_t / mud_t / TONNE_PER_GRAM if mud_t > 0 else np.nan
     return {

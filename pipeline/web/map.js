@@ -266,6 +266,7 @@ function seabedMap(handles) {
     const add = (mark, text, id = null) => entries.push(make("li", id ? { id } : {}, mark, make("span", {}, text)));
     if (shown.has("grade") && cut > 0 && state.statistic !== "probability") add(swatch("#b3bac0"), word(state.layer === 0 ? "legend_below" : "legend_below_layer"), "legend-below");
     if (shown.has("cores")) add(disc(GRADES.includes(state.statistic) ? css(scale[Math.round(scale.length * 0.55)]) : "#fff"), word(GRADES.includes(state.statistic) ? "legend_cores" : "legend_cores_sd"));
+    if (shown.has("panels")) add(swatch(PANEL), word("legend_panels"), "legend-panels");
     if (shown.has("next")) add(disc("#8a1c5b", "1"), word("legend_next"));
     if (shown.has("uncertain") && simulated) add(swatch("url(#pattern-uncertain)"), word("legend_uncertain", { share: number(100 * data.uncertain_share) }), "legend-uncertain");
     if (shown.has("far")) add(swatch("url(#pattern-far)"), word("legend_far"));
@@ -442,26 +443,89 @@ function seabedMap(handles) {
   }));
   const published = data.published === null ? null : L.polygon(data.published.ring, { color: "#8a1c5b", weight: 2.4, dashArray: "8 5", fill: false }).bindPopup(() => paragraphs(
     word("published_title"), word("published_bounds", { bounds: fixed(data.published.bounds_km2, 0), area: data.published.area_km2 === null ? word("unknown") : fixed(data.published.area_km2, 0) }), data.published.source));
-  const next = L.layerGroup(data.next_cores.map((core) => {
-    const icon = L.divIcon({ className: "next", html: make("span", {}, String(core.rank)), iconSize: [24, 24] });
-    const marker = L.marker([core.latitude_deg, core.longitude_deg], { icon, keyboard: false });
-    marker.bindPopup(() => nextPopup(core), { minWidth: 240, maxWidth: 320 });
-    keyboardOpens(marker, () => word("next_title", { rank: core.rank }));
-    return marker;
-  }));
+  /* ---------- next cores ---------- */
+  const next = L.layerGroup();
+  let objective = 0;
+  const nextSet = () => data.next_sets[objective];
+  const objectiveName = (one) => word(`next_${one.objective}`, { cutoff: number(one.cutoff_ppm) });
   function nextPopup(core) {
-    const lines = Object.entries(core.by_element).flatMap(([key, one]) => [
-      [word("next_sd", { symbol: element(key)?.symbol ?? key }), `${number(one.sd_before_t, 3)} → ${number(one.sd_after_t, 3)} t`, word("next_share", { share: fixed(100 * one.reduction_share, 1) })],
-    ]);
-    return make("div", { class: "popup" }, make("h3", {}, word("next_title", { rank: core.rank })),
+    const set = nextSet(), over = set.objective !== "total_metal";
+    const lines = Object.entries(core.by_element).flatMap(([key, one]) => {
+      const symbol = element(key)?.symbol ?? key, error = one.reduction_error_share ?? null;
+      const share = error === null ? word("next_share", { share: fixed(100 * one.reduction_share, 1) }) : word("next_share_error", { share: fixed(100 * one.reduction_share, 0), error: fixed(100 * error, 0) });
+      return [
+        [word(over ? "next_sd_over" : "next_sd", { symbol, cutoff: number(set.cutoff_ppm) }), `${number(one.sd_before_t, 3)} → ${number(one.sd_after_t, 3)} t`, share],
+        ...("narrowing_t" in one ? [[word("next_width", { symbol }), `${number(one.width_before_t, 3)} → ${number(one.width_after_t, 3)} t`, `(−${number(one.narrowing_t, 3)} t)`]] : []),
+      ];
+    });
+    return make("div", { class: "popup" }, make("h3", {}, word("next_title", { rank: core.rank })), make("p", {}, objectiveName(set)),
       definitions([word("position"), degrees({ lat: core.latitude_deg, lng: core.longitude_deg })], [word("water_depth"), metres(core.water_depth_m, 0)], ...lines),
-      make("p", { class: "small" }, word("next_note", { rank: core.rank })));
+      make("p", { class: "small" }, word(over ? "next_note_over" : "next_note", { rank: core.rank })));
+  }
+  const trackPopup = (track) => paragraphs(word("next_track"), word("next_track_said",
+    { start: track.start_name || word(`next_start_${track.start}`), km: fixed(track.track_km, 0), between: fixed(track.between_stations_km, 0), days: fixed(track.days, 1) }));
+  function drawNext() {
+    next.clearLayers();
+    const set = nextSet();
+    if (!set) return;
+    if (set.track) next.addLayer(L.polyline(set.track.line, { color: "#8a1c5b", weight: 1.8, opacity: 0.8, dashArray: "1 5", className: "next-track" }).bindPopup(() => trackPopup(set.track)));
+    for (const core of set.cores) {
+      const icon = L.divIcon({ className: "next", html: make("span", {}, String(core.rank)), iconSize: [24, 24] });
+      const marker = L.marker([core.latitude_deg, core.longitude_deg], { icon, keyboard: false });
+      marker.bindPopup(() => nextPopup(core), { minWidth: 240, maxWidth: 320 });
+      keyboardOpens(marker, () => word("next_title", { rank: core.rank }));
+      next.addLayer(marker);
+    }
+    const choice = $("next-objective");
+    if (choice) [...choice.options].forEach((option, i) => { option.textContent = objectiveName(data.next_sets[i]); });
+  }
+
+  /* ---------- starting panels ---------- */
+  const PANEL = "#7a3b00", panels = L.layerGroup();
+  let scenario = Math.max(data.panels.length - 2, 0); // the highest rate, dry
+  const scenarioName = (one) => word("panel_scenario_name", { rate: number(one.rate_t_day), basis: word(`basis_${one.basis}`) });
+  const panelTitle = (panel) => word("panel_title", { year: panel.year });
+  function panelPopup(plan, panel) {
+    const ranged = ([low, middle, high], unit) => word("panel_range", { low: number(low, 3), middle: number(middle, 3), high: number(high, 3), unit });
+    const lines = data.elements.filter((one) => one.key in panel.by_element).flatMap((one) => {
+      const told = panel.by_element[one.key], asOxide = one.oxide && told.oxide_t_year[1] !== null;
+      return [
+        [word("panel_grade", { symbol: one.symbol }), ranged(told.grade_ppm, "ppm")],
+        [word(asOxide ? "panel_oxide" : "panel_metal", { symbol: one.symbol, oxide: one.oxide ?? "" }), ranged(asOxide ? told.oxide_t_year : told.metal_t_year, "t")],
+      ];
+    });
+    const far = (name, key) => (panel[key] === null ? [] : [[word(name), `${fixed(panel[key], 0)} km`]]);
+    return make("div", { class: "popup" }, make("h3", {}, panelTitle(panel)), make("p", {}, scenarioName(plan)),
+      ...(panel.until > panel.year ? [make("p", {}, word("panel_until", { until: panel.until }))] : []),
+      definitions(...lines, [word("panel_mud"), word("panel_mud_both", { dry: number(panel.dry_mud_t_year, 3), wet: number(panel.wet_mud_t_year, 3) })],
+        [word("panel_area"), `${number(panel.area_km2_year, 3)} km²`], [word("water_depth"), metres(panel.lifting_depth_m, 0)],
+        ...far("panel_port", "distance_to_port_km"), ...far("panel_island", "distance_to_island_km")),
+      make("p", { class: "small" }, word("panel_note")));
+  }
+  function drawPanels() {
+    panels.clearLayers();
+    const plan = data.panels[scenario];
+    if (!plan) return;
+    plan.panels.forEach((panel, i) => {
+      const shape = L.polygon(panel.rings, { color: PANEL, weight: 1.6, fillColor: PANEL, fillOpacity: 0.75 - (0.6 * i) / plan.panels.length, className: "panel-cell" });
+      shape.bindPopup(() => panelPopup(plan, panel), { minWidth: 260, maxWidth: 340 });
+      keyboardOpens(shape, () => panelTitle(panel));
+      panels.addLayer(shape);
+    });
+    const first = plan.panels[0], icon = L.divIcon({ className: "next start", html: make("span", {}, "1"), iconSize: [24, 24] });
+    const marker = L.marker(first.point, { icon, keyboard: false });
+    marker.bindPopup(() => panelPopup(plan, first), { minWidth: 260, maxWidth: 340 });
+    keyboardOpens(marker, () => panelTitle(first));
+    panels.addLayer(marker);
+    const choice = $("panel-scenario");
+    if (choice) [...choice.options].forEach((option, i) => { option.textContent = scenarioName(data.panels[i]); });
   }
 
   const layers = {
     grade: [() => raster],
     cores: [cores],
-    next: data.next_cores.length ? [next] : null,
+    next: data.next_sets.length ? [next] : null,
+    panels: data.panels.length ? [panels] : null,
     uncertain: data.elements.some((one) => one.simulated && one.href === null) ? [masks.uncertain] : null,
     far: [masks.far],
     classes: [...classMasks],
@@ -492,7 +556,18 @@ function seabedMap(handles) {
     box.addEventListener("change", () => setLayer(name, box.checked));
     $("layers").append(make("label", {}, box, make("span", { "data-word": `layer_${name}` })));
   }
-  if (!data.next_cores.length && data.next_reason) $("layers").append(make("p", { class: "small", id: "next-reason" }));
+  if (data.panels.length) {
+    const choice = make("select", { id: "panel-scenario" }, ...data.panels.map((_, i) => make("option", { value: i })));
+    choice.value = String(scenario);
+    choice.addEventListener("change", () => { scenario = Number(choice.value); drawPanels(); setLayer("panels", true); });
+    $("layers").append(make("label", { class: "scenario" }, make("span", { "data-word": "panel_scenario" }), choice));
+  }
+  if (data.next_sets.length > 1) {
+    const choice = make("select", { id: "next-objective" }, ...data.next_sets.map((_, i) => make("option", { value: i })));
+    choice.addEventListener("change", () => { objective = Number(choice.value); drawNext(); setLayer("next", true); });
+    $("layers").append(make("label", { class: "scenario" }, make("span", { "data-word": "next_objective" }), choice));
+  }
+  if (!data.next_sets.length && data.next_reason) $("layers").append(make("p", { class: "small", id: "next-reason" }));
 
   /* ---------- values anywhere: a click, or Enter at the cross in the middle ---------- */
   const inspector = L.popup({ minWidth: 260, maxWidth: 340, className: "values" });
@@ -643,12 +718,13 @@ function seabedMap(handles) {
       button.setAttribute("aria-label", word(`zoom_${way}`));
     }
     for (const option of $("curve-figure").options) option.textContent = word(`curve_${option.value}`);
+    drawPanels();
+    drawNext();
     if ($("next-reason")) $("next-reason").textContent = data.next_reason[state.lang];
     near = contourLayer(data.contours_near);
     far = contourLayer(data.contours_far);
     chooseContours();
     namePlaces();
-    next.eachLayer((marker) => marker.getElement()?.setAttribute("aria-label", word("next_title", { rank: data.next_cores[next.getLayers().indexOf(marker)].rank })));
     showElements();
     showAbout();
   }

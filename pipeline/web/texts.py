@@ -39,8 +39,10 @@ _ELEMENTS: Final = {
     "pt": ("platinum", "白金"),
     "ag": ("silver", "銀"),
     "au": ("gold", "金"),
-    "rey": ("rare earths and yttrium", "レアアース・イットリウム"),
+    "rey": ("total rare earths and Y", "全希土類＋Y"),
+    "ree": ("total rare earths without Y", "全希土類（Yを除く）"),
 }
+_SUMS: Final = ("rey", "ree")  # the groups of pipeline.units, beside which this package stands
 
 
 def subscripted(formula: str) -> str:
@@ -48,9 +50,14 @@ def subscripted(formula: str) -> str:
     return formula.translate(str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉"))
 
 
+def capital(words: str) -> str:
+    """The same words with a capital first letter; others, as in ``ΣREY``, stay as they are."""
+    return words[:1].upper() + words[1:]
+
+
 def symbol_of(element: str) -> str:
-    """Symbol as chemists write it: ``Dy``; sums of elements stay in capitals: ``REY``."""
-    return element.upper() if element == "rey" else element.capitalize()
+    """Symbol as chemists write it: ``Dy``; sums of elements as papers do: ``ΣREY``."""
+    return f"Σ{element.upper()}" if element in _SUMS else element.capitalize()
 
 
 def element_name(element: str) -> Text:
@@ -67,7 +74,7 @@ def element_name(element: str) -> Text:
     if element not in _ELEMENTS:
         return {"en": symbol, "ja": symbol}
     english, japanese = _ELEMENTS[element]
-    return {"en": f"{english.capitalize()} ({symbol})", "ja": f"{japanese}（{symbol}）"}
+    return {"en": f"{capital(english)} ({symbol})", "ja": f"{japanese}（{symbol}）"}
 
 
 def not_measured(data_kind: str) -> dict[str, Text]:
@@ -198,6 +205,29 @@ MAP: Final[dict[str, Text]] = {
     "layer_grade": {"en": "Estimate", "ja": "推定値"},
     "layer_cores": {"en": "Cores", "ja": "コア"},
     "layer_next": {"en": "Next best cores", "ja": "次に採るべきコア"},
+    "layer_panels": {"en": "Starting panels", "ja": "採掘開始区画"},
+    "panel_scenario": {"en": "Scenario of the panels", "ja": "区画のシナリオ"},
+    "panel_scenario_name": {"en": "{rate} t of mud a day, {basis}", "ja": "揚泥量 {rate} t/日（{basis}）"},
+    "basis_dry": {"en": "dry", "ja": "乾泥"},
+    "basis_wet": {"en": "wet", "ja": "湿泥"},
+    "panel_title": {"en": "Panel of year {year}", "ja": "{year}年目の区画"},
+    "panel_until": {"en": "Its cells are mined until year {until}", "ja": "このセルの採掘は{until}年目まで"},
+    "panel_grade": {"en": "{symbol} grade", "ja": "{symbol} 品位"},
+    "panel_oxide": {"en": "{oxide} a year", "ja": "{oxide} 年間量"},
+    "panel_metal": {"en": "{symbol} a year", "ja": "{symbol} 年間量"},
+    "panel_range": {"en": "{middle} {unit} (low (P90) {low}, high (P10) {high})", "ja": "{middle} {unit}（低位 (P90) {low}、高位 (P10) {high}）"},
+    "panel_mud": {"en": "Mud a year", "ja": "年間の泥量"},
+    "panel_mud_both": {"en": "{dry} t dry, {wet} t wet", "ja": "乾泥 {dry} t、湿泥 {wet} t"},
+    "panel_area": {"en": "Seabed a year", "ja": "年間の海底面積"},
+    "panel_port": {"en": "To the port", "ja": "港までの距離"},
+    "panel_island": {"en": "To the island", "ja": "島までの距離"},
+    "panel_note": {
+        "en": "Planned once on the kriged estimate, then added up in every realisation. Oxide in the mud lifted, before any loss: an upper bound. "
+        "Wet or dry is not said of the published rates: both are scenarios.",
+        "ja": "クリギング推定値で一度計画し、各実現値で評価した値です。酸化物は揚げた泥に含まれる量で、損失前の上限です。公表された揚泥量は湿泥か"
+        "乾泥か示されていないため、両方をシナリオとしています。",
+    },
+    "legend_panels": {"en": "starting panels, mined from dark to pale", "ja": "採掘開始区画（濃い順に採掘）"},
     "layer_uncertain": {"en": "Uncertain cells (hatched)", "ja": "不確かなセル（斜線）"},
     "layer_far": {"en": "Too far from any core", "ja": "コアから遠すぎる範囲"},
     "layer_classes": {"en": "Classes", "ja": "区分"},
@@ -223,6 +253,24 @@ MAP: Final[dict[str, Text]] = {
     "next_title": {"en": "Next core {rank}", "ja": "次のコア {rank}"},
     "next_sd": {"en": "Std. deviation of {symbol} total", "ja": "{symbol} 総量の標準偏差"},
     "next_share": {"en": "(−{share} % of the variance)", "ja": "（分散 −{share} %）"},
+    "next_objective": {"en": "Next cores narrow", "ja": "次のコアの目的"},
+    "next_total_metal": {"en": "total metal", "ja": "総金属量"},
+    "next_metal_over_cutoff": {"en": "metal over {cutoff} ppm (approximate)", "ja": "{cutoff} ppm 以上の金属量（近似）"},
+    "next_sd_over": {"en": "Std. deviation of {symbol} over {cutoff} ppm", "ja": "{symbol} {cutoff} ppm 以上の金属量の標準偏差"},
+    "next_share_error": {"en": "(−{share} ± {error} % of the variance)", "ja": "（分散 −{share} ± {error} %）"},
+    "next_width": {"en": "Low (P90) to high (P10) of {symbol}", "ja": "{symbol} 低位 (P90)～高位 (P10) の幅"},
+    "next_note_over": {
+        "en": "What cores 1 to {rank} together would narrow, before any of them is taken: by regression over the realisations, approximate; "
+        "± is the error of the Monte Carlo.",
+        "ja": "コア 1～{rank} をすべて採った場合の見込みです（実現値にわたる回帰による近似。± はモンテカルロ誤差）。",
+    },
+    "next_track": {"en": "Ship's track (assumed)", "ja": "船の航程（仮定）"},
+    "next_track_said": {
+        "en": "From {start} and back: {km} km, of which {between} km between the stations; {days} days with the time at the stations.",
+        "ja": "{start} 発着で {km} km（うち測点間 {between} km）、測点での作業を含め {days} 日。",
+    },
+    "next_start_port": {"en": "the port", "ja": "港"},
+    "next_start_island": {"en": "the island", "ja": "島"},
     "next_note": {
         "en": "What cores 1 to {rank} together would narrow, before any of them is taken: kriging's standard deviation, with the model held fixed.",
         "ja": "コア 1～{rank} をすべて採った場合の見込みです（モデルを固定したクリギング標準偏差）。",
@@ -239,7 +287,7 @@ MAP: Final[dict[str, Text]] = {
     "legend_below_layer": {"en": "below the cut-off", "ja": "カットオフ未満"},
     "legend_cores": {"en": "core (same colours)", "ja": "コア（同じ配色）"},
     "legend_cores_sd": {"en": "core", "ja": "コア"},
-    "legend_next": {"en": "next best core, in order", "ja": "次に採るべきコア（順位）"},
+    "legend_next": {"en": "next best core, in order; dotted: the ship's track", "ja": "次に採るべきコア（順位）、点線：船の航程"},
     "legend_uncertain": {"en": "low to high wider than {share} % of the median", "ja": "低位～高位の幅が中央値の {share} % 超"},
     "legend_far": {"en": "no estimate: too far from any core", "ja": "推定なし：コアから遠すぎる"},
     "legend_slope": {"en": "steeper than {limit}°", "ja": "傾斜 {limit}° 超"},
@@ -442,7 +490,16 @@ INDEX: Final[dict[str, Text]] = {
         "published estimate, limits, and a Table 1 checklist.",
         "ja": "データとその品質、空間モデル、試した推定法、検証、分散の内訳、区分とその理由、公表値との比較、限界、Table 1 チェックリスト。",
     },
+    "changes": {"en": "What changed since the last build", "ja": "前回のビルドからの変更点"},
     "low_high": {"en": "low (P90) {low} · high (P10) {high} t", "ja": "低位 (P90) {low} t・高位 (P10) {high} t"},
+    "recoverable": {
+        "en": "of which recoverable under today's limits: {median} t (low {low}, high {high})",
+        "ja": "うち現在の制約で可採：{median} t（低位 {low}～高位 {high} t）",
+    },
+    "recoverable_bound": {"en": "– an upper bound: {unknown} unknown", "ja": "（上限値：{unknown}は不明）"},
+    "lost_extraction": {"en": "extraction", "ja": "採取率"},
+    "lost_upgrading": {"en": "upgrading", "ja": "選別の回収率"},
+    "lost_leaching": {"en": "leaching", "ja": "浸出率"},
     "coarse": {
         "en": "The bathymetry (about {resolution} km) is coarser than a {cell} m cell: good for depth and the regional map, too coarse for slope.",
         "ja": "水深データ（約{resolution} km間隔）は{cell} mのセルより粗く、水深と広域図には使えますが、傾斜には不十分です。",

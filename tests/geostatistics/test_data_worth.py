@@ -9,7 +9,7 @@ import pytest
 
 from pipeline.geostatistics.coregionalisation import Coregionalisation
 from pipeline.geostatistics.covariance import CovarianceModel, Structure, block_nodes
-from pipeline.geostatistics.data_worth import DataWorth
+from pipeline.geostatistics.data_worth import DataWorth, NewCores, updated_total
 from pipeline.geostatistics.kriging_system import Kriging
 from pipeline.geostatistics.layers import LayeredKriging, LayeredVariable, layer_statistics
 
@@ -226,3 +226,107 @@ def test_worth_does_not_depend_on_the_cells_asked_for(monkeypatch):
     monkeypatch.setattr("pipeline.geostatistics.data_worth._TILE_COMPOSITES", 3 * LAYERS)
     np.testing.assert_allclose(worth.reductions(CELLS[3:17]), whole[3:17], rtol=1e-11)
     assert worth.reductions(CELLS[:0]).size == 0
+
+
+PLACES_M = np.array([[1_100.0, 900.0], [2_333.0, 1_777.0]])
+"""Two new cores, in the middle of no cell."""
+
+
+def updated(kriging, values, places_m=PLACES_M, **more):
+    return updated_total(kriging, EASTING_M, NORTHING_M, SHARE, NewCores(places_m, values), **more)
+
+
+def kriged_total(kriging):
+    return kriging.total(SHARE, kriging.sum_covariance(EASTING_M[INSIDE], NORTHING_M[INSIDE]))
+
+
+def with_values(variable, values, places_m=PLACES_M):
+    core, layer = np.nonzero(np.isfinite(values))
+    rows = np.column_stack([places_m[core], DEPTHS_M[layer]])
+    return replace(
+        variable,
+        positions_m=np.vstack([variable.positions_m, rows]),
+        values=np.concatenate([variable.values, values[core, layer]]),
+        layer=np.concatenate([variable.layer, layer]),
+    )
+
+
+SHOWN = np.array([[14.0, 25.0, np.nan, np.nan], [9.0, 18.0, 33.0, 38.0]])
+"""What they show: the first one is short."""
+
+
+@pytest.mark.parametrize("model", [MODEL, EXACT])
+def test_the_total_with_new_cores_is_that_of_kriging_with_them(model):
+    variable = survey(2)
+    found = updated(kriging_of(variable, model), SHOWN)
+    assert (found.mean_without, found.variance_without) == kriged_total(kriging_of(variable, model))
+    mean, variance = kriged_total(kriging_of(with_values(variable, SHOWN), model))
+    assert found.mean_with == pytest.approx(mean, rel=1e-10)
+    assert found.variance_with == pytest.approx(variance, rel=1e-8)
+
+
+def test_cores_that_show_what_was_predicted_leave_the_total_and_narrow_it():
+    kriging = kriging_of(survey(3))
+    predicted = updated(kriging, np.where(np.isnan(SHOWN), np.nan, 0.0)).predicted
+    found = updated(kriging, predicted)
+    assert abs(found.mean_with / found.mean_without - 1) < 1e-12
+    assert found.variance_with < 0.99 * found.variance_without
+    mean, _ = kriged_total(kriging_of(with_values(survey(3), predicted)))
+    assert abs(mean / found.mean_without - 1) < 1e-8
+
+
+def test_cores_far_above_their_prediction_raise_the_total_in_proportion():
+    kriging = kriging_of(survey(3))
+    first = updated(kriging, SHOWN)
+    up = [updated(kriging, first.predicted + times * first.sd) for times in (1.0, 2.0)]
+    assert up[0].mean_with > first.mean_without
+    assert up[1].mean_with - first.mean_without == pytest.approx(2 * (up[0].mean_with - first.mean_without), rel=1e-9)
+    assert up[0].variance_with == up[1].variance_with == first.variance_with
+
+
+def test_taking_a_core_away_undoes_what_adding_it_did():
+    variable = with_values(survey(4), SHOWN)
+    whole = kriged_total(kriging_of(variable))
+    found = updated(kriging_of(survey(4)), SHOWN)
+    assert (found.mean_with, found.variance_with) == pytest.approx(whole, rel=1e-8)
+    assert (found.mean_without, found.variance_without) == kriged_total(kriging_of(survey(4)))
+
+
+def test_the_update_by_a_core_in_the_middle_of_a_cell_is_its_worth():
+    kriging, error = kriging_of(survey(5)), np.array([0.5, 0.1, 2.0, 0.0])
+    for cell in (3, 14):
+        found = updated(kriging, np.full((1, LAYERS), 20.0), np.array([place_of(cell)]), error_variance=error)
+        worth = worth_of(kriging, error_variance=error).reductions(np.array([cell]))[0]
+        assert found.variance_without - found.variance_with == pytest.approx(worth, rel=1e-8)
+
+
+def test_what_is_predicted_of_a_core_is_kriging_at_its_composites():
+    kriging = kriging_of(survey(6))
+    found = updated(kriging, SHOWN)
+    seen = np.isfinite(SHOWN)
+    core, layer = np.nonzero(seen)
+    expected = kriging.composites(np.column_stack([PLACES_M[core], DEPTHS_M[layer]]), layer)
+    np.testing.assert_allclose(found.predicted[seen], expected.value, rtol=1e-10)
+    np.testing.assert_allclose(found.sd[seen] ** 2, expected.variance, rtol=1e-8)
+    assert np.isnan(found.predicted[~seen]).all()
+
+
+def test_an_update_under_a_drift_is_that_of_kriging_with_it():
+    variable = survey(4)
+
+    def depth(easting_m, northing_m):
+        return 5_000 + 0.2 * easting_m + 100 * np.sin(northing_m / 900)
+
+    cells = depth(EASTING_M, NORTHING_M)[:, :, None]
+    kriging = kriging_of(variable, drift=depth(*variable.positions_m[:, :2].T)[:, None])
+    cores = NewCores(PLACES_M, SHOWN, depth(*PLACES_M.T)[:, None])
+    found = updated_total(kriging, EASTING_M, NORTHING_M, SHARE, cores, drift=cells)
+    more = with_values(variable, SHOWN)
+    after = kriging_of(more, drift=depth(*more.positions_m[:, :2].T)[:, None])
+    mean, variance = after.total(SHARE, after.sum_covariance(EASTING_M[INSIDE], NORTHING_M[INSIDE]), cells[INSIDE])
+    assert (found.mean_with, found.variance_with) == pytest.approx((mean, variance), rel=1e-8)
+
+
+def test_cores_that_show_nothing_change_nothing():
+    found = updated(kriging_of(survey()), np.full((2, LAYERS), np.nan))
+    assert (found.mean_with, found.variance_with) == (found.mean_without, found.variance_without)

@@ -228,6 +228,18 @@ def test_more_of_one_rare_earth_than_of_all_is_refused():
     assert "is more of gd than of all rare earths together (rey_ppm is 40)" in refusal.reason
 
 
-@pytest.mark.parametrize("cells", [{}, {"rey_ppm": 44.0}, {"rey_ppm": np.nan}, {"rey_ppm": 50.0, "zn_ppm": 200.0}])
+@pytest.mark.parametrize("cells", [{}, {"rey_ppm": 84.5}, {"rey_ppm": np.nan}, {"rey_ppm": 90.0, "zn_ppm": 200.0}])
 def test_total_that_holds_every_rare_earth_is_accepted(cells):
     assert more_than_all(table(*core("A", **cells))) == []
+
+
+def test_rare_earths_that_add_up_to_more_than_their_total_are_refused_beyond_rounding():
+    """40.5 of dy and 44 of gd are 84.5: a total of 83 allows them by 2 %, one of 82 does not."""
+    assert more_than_all(table(*core("A", rey_ppm=83.0)), 0.02) == []
+    found = more_than_all(table(*core("A", rey_ppm=82.0)), 0.02)
+    assert {(refusal.column, refusal.value) for refusal in found} == {("rey_ppm", "82")}
+    assert "the 2 of its rare earths that are given add up to (84.5 ppm)" in found[0].reason
+    # Yttrium is no part of the total without it, and that total no more than the one with it.
+    assert more_than_all(table(*core("A", ree_ppm=84.5, y_ppm=300.0))) == []
+    (without, *_) = more_than_all(table(*core("A", rey_ppm=400.0, ree_ppm=401.0)))
+    assert (without.column, without.value) == ("ree_ppm", "401")

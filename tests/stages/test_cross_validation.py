@@ -7,11 +7,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import textbook
-from assess import assess, read_samples
+from assess import assess, listed, read_samples
 from planted import SETTINGS, cores_on_a_grid, csv_text, unrelated_ppm, varied_density_t_m3, varied_ppm
 from scipy.stats import norm
 
-from pipeline.artefacts import CrossValidation, Subject
+from pipeline.artefacts import CrossValidation, DomainFiles, Subject
 from pipeline.config import CrossValidationSettings, GridSettings, RegionSettings, read_settings
 from pipeline.errors import TooFewSamples
 from pipeline.field import layer_data, variogram_of
@@ -209,8 +209,9 @@ def on_a_rough_floor(plant, dy, **settings):
     mud = density.run(layered, models[-1], floor, asked.grade, asked.density)
     map_ = grade.run(layered, [models[0], models[-1]], joint, chosen, mud, floor, asked.grade)
     realisations = simulation.run(
-        layered, models, [map_], floor, asked.simulation, asked.density, asked.cutoffs, asked.grade, asked.tonnage, asked.variogram, asked.classes
-    )
+        layered, models, [map_], floor, asked.simulation, asked.density, asked.cutoffs, asked.grade, asked.tonnage, asked.variogram, asked.classes,
+        mud, listed(DomainFiles, raw, ".geojson"), asked.region, asked.place, asked.recoverable, asked.production,
+    )  # fmt: skip
     table = tonnage.run(layered, models, joint, chosen, [map_], mud, floor, realisations, asked.cutoffs, asked.tonnage, asked.grade, asked.density)
     return chosen, map_, table
 

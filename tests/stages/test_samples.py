@@ -211,7 +211,8 @@ def pair(rows, **more):
 def test_collars_and_intervals_equal_their_flat_twin(plant):
     flat, joined = (read_samples(plant(files)).frame for files in (sound_rows(), pair(sound_rows())))
     assert set(joined["source_file"]) == {"cores/x_intervals.csv"}
-    assert_frame_equal(flat.drop(columns="source_file"), joined.drop(columns="source_file"))
+    assert set(joined["joined_rows"]) == {"cores/x_collars.csv row 2", "cores/x_collars.csv row 3"}
+    assert_frame_equal(flat.drop(columns="source_file"), joined.drop(columns=["source_file", "joined_rows"]))
 
 
 def test_interval_without_collar_is_refused_with_the_other_problems(plant):

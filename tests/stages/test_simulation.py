@@ -3,11 +3,11 @@
 import numba
 import numpy as np
 import pytest
-from assess import assess
+from assess import assess, listed
 from pandas.testing import assert_frame_equal
 from planted import SETTINGS, cores_on_a_grid, varied_ppm
 
-from pipeline.artefacts import QUANTILES, STEP_PROBABILITY, Simulation, on_steps
+from pipeline.artefacts import QUANTILES, STEP_PROBABILITY, DomainFiles, Simulation, on_steps
 from pipeline.config import CutoffSettings
 from pipeline.deposit import SOURCES, deposit_of
 from pipeline.field import estimated_cells, inside_hull
@@ -26,7 +26,8 @@ def run(world, *, realisations=REALISATIONS, checks=False, production_t_day=LARG
     classes = given.classes.model_copy(update={"production_dry_t_day": production_t_day, "half_width_share": limit})
     return simulation.run(
         world.composites, world.variograms, world.grades, world.seafloor, settings, given.density, cutoffs or given.cutoffs, given.grade,
-        given.tonnage, given.variogram, classes,
+        given.tonnage, given.variogram, classes, world.density, listed(DomainFiles, world.raw, ".geojson"), given.region, given.place,
+        given.recoverable, given.production,
     )  # fmt: skip
 
 

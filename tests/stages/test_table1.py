@@ -16,10 +16,8 @@ from planted import SETTINGS, cores_on_a_grid, csv_text, varied_density_t_m3, va
 from pydantic import ValidationError
 
 from pipeline.artefacts import (
-    BathymetryFiles,
     Calibration,
     Classes,
-    CoreFiles,
     Marks,
     PublishedFiles,
     Table1,
@@ -28,10 +26,8 @@ from pipeline.artefacts import (
 )
 from pipeline.artefacts.formats import read_geoparquet, read_raster
 from pipeline.checklist.facts import find_in, number
-from pipeline.config import SECTIONS
 from pipeline.errors import ArtefactError
-from pipeline.scan import RAW_LISTS
-from pipeline.stages import provenance, table1
+from pipeline.stages import table1
 
 JAPANESE = re.compile(r"[\u3040-\u30ff\u4e00-\u9fff]")
 SECTION_SIZES = (22, 12, 32, 1)
@@ -63,11 +59,7 @@ def measured(plant, published):
 
 
 def provenance_of(assessment):
-    given = assessment.settings
-    sections = [getattr(given, name) for name in SECTIONS if name != "maps"]
-    cores = listed(CoreFiles, assessment.raw, *RAW_LISTS["cores"])
-    bathymetry = listed(BathymetryFiles, assessment.raw, ".nc", ".tif")
-    told = provenance.run(assessment.tonnage, assessment.simulation, assessment.cross_validation, assessment.samples, cores, bathymetry, sections)
+    told = assessment.provenance
     return replace(told, content={**told.content, "code_sha256": "0123" * 16})
 
 
