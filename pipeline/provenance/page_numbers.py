@@ -165,6 +165,8 @@ def _number(node: _Node, page: str) -> PageNumber:
     elif at is None:
         words = node.parent.said(language) if node.parent is not None else ""
     source = node.attributes.get("data-figure", "")
+    if "data-name" in node.attributes:
+        source = next(one.attributes["data-under"] for one in node.above() if "data-under" in one.attributes) + node.attributes["data-name"]
     name = source or "/".join([page, *place, node.attributes.get("data-n", "1")])
     value = node.attributes.get("value") or plain_number(shown)
     first = place[0].partition("/")[0] if place else ""

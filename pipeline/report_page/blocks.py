@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import re
 from dataclasses import dataclass, field
@@ -70,6 +71,15 @@ class Table:
     is_folded: bool = False
     main: frozenset[int] = frozenset()
     row_states: tuple[str, ...] = ()
+
+    @staticmethod
+    def under(row: Sequence[Cell]) -> str:
+        """What the names of a row's numbers begin with, told once for the row; empty for fewer than two names."""
+        names = [cell.figure.split("/")[:-1] for cell in row if cell.value and cell.figure]
+        if len(names) < 2:
+            return ""
+        same = itertools.takewhile(lambda parts: len(set(parts)) == 1, zip(*names, strict=False))
+        return "".join(f"{parts[0]}/" for parts in same)
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@
     if (cell.closest("thead, tbody").tagName === "TBODY") place.push(cell.parentElement.sectionRowIndex + 1);
     return [...place, cell.cellIndex + 1];
   };
-  const nameOf = (number) => number.dataset.figure ?? [origin.page, ...placeOf(number), number.dataset.n ?? 1].join("/");
+  const nameOf = (number) => number.dataset.figure ?? (number.dataset.name && number.closest("[data-under]").dataset.under + number.dataset.name) ?? [origin.page, ...placeOf(number), number.dataset.n ?? 1].join("/");
   const textOf = (node) => [...node.childNodes].map((child) => {
     if (child.nodeType === Node.TEXT_NODE) return child.data;
     if (child.nodeType !== Node.ELEMENT_NODE || ["svg", "SCRIPT", "STYLE"].includes(child.tagName)) return "";
@@ -90,7 +90,7 @@
     }
     if (head === "settings") return { name, unit: "", formula: words("setting"), from: [], ...behind([], [], [parts[1]]), key: parts[2] };
     const formula = origin.products[head.startsWith("variogram_") ? "variogram" : head];
-    if (formula && number.dataset.figure) return { name, unit: "", formula: said(formula), from: [`${head}.json`], ...behind([`${head}.json`]) };
+    if (formula && (number.dataset.figure || number.dataset.name)) return { name, unit: "", formula: said(formula), from: [`${head}.json`], ...behind([`${head}.json`]) };
     const rule = madeBy.get(`${origin.page}.html`) ?? { from: [], inputs: [], settings: [] };
     const reads = origin.places[parts[1]] ?? { products: rule.from, inputs: rule.inputs, settings: rule.settings };
     return { name, unit: "", formula: words("on_page"), from: reads.products, ...behind(reads.products, reads.inputs, reads.settings), where: aroundOf(number) };

@@ -539,6 +539,11 @@ INDEX: Final[dict[str, Text]] = {
         "ja": "区画ごと・実現値ごとの量（任意の範囲の幅を求めるため）",
     },
     "file_next_cores": {"en": "where the next cores would narrow the total most", "ja": "次のコアで総量の不確かさが最も小さくなる地点"},
+    "file_recoverable": {"en": "what can be lifted, step by step, and what it hangs on", "ja": "採取できる量（段階別）と、各設定への感度"},
+    "file_production": {
+        "en": "a year's production, where it begins, and what it would mean for supply",
+        "ja": "年間生産量、採掘開始区画、供給への意味",
+    },
     "file_classes": {"en": "class of each cell and why", "ja": "各セルの区分とその理由"},
     "file_validation": {"en": "every check of the estimate", "ja": "推定の検証結果"},
     "file_tonnage": {"en": "every figure, region and cut-off", "ja": "すべての数値・対象域・カットオフ"},
