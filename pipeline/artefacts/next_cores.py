@@ -29,7 +29,7 @@ OVER_CUTOFF: Final = "metal_over_cutoff"
 
 NEXT_CORES_COLUMNS: Final = (
     "objective", "rank", "element", "longitude_deg", "latitude_deg", "water_depth_m", "cutoff_ppm", "sd_before_t", "sd_after_t", "reduction_share",
-    "reduction_error_share", "width_before_t", "width_after_t", "narrowing_t", "station_number", "leg_km",
+    "reduction_error_share", "width_before_t", "width_after_t", "narrowing_t", "station_number", "leg_km", "data_kind",
 )  # fmt: skip
 """Columns of ``next_cores.csv``; the first three identify a row."""
 
@@ -88,7 +88,7 @@ class NextCores:
             legs = {rank: (number + 1, leg) for number, (rank, leg) in enumerate(zip(track["ranks"], track["legs_km"], strict=False))}
             for core in cores:
                 station, leg_km = legs.get(core["rank"], (None, None))
-                said = {**core, "objective": objective, "station_number": station, "leg_km": leg_km}
+                said = {**core, "objective": objective, "station_number": station, "leg_km": leg_km, "data_kind": self.marks.data_kind}
                 rows += [{**said, "cutoff_ppm": 0.0, **found, "element": element} for element, found in sorted(core["by_element"].items())]
         return pd.DataFrame(rows, columns=list(NEXT_CORES_COLUMNS)).astype({"station_number": "Int64"})
 
