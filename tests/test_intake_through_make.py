@@ -20,7 +20,7 @@ from pipeline.artefacts import FROM_HISTORY
 
 ROOT = Path(__file__).parents[1]
 CLEAN = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS", "LINKS"))}
-TELL_OF_FILES = {"samples.parquet", "provenance.json", "table1.json", "report.html"}
+TELL_OF_FILES = {"samples.parquet", "provenance.json", "table1.json", "report.html", "index.html"}
 """Products that say how a value was written, or name inputs by their hash."""
 
 

@@ -515,10 +515,9 @@ def panel_reducer(
     cells = np.flatnonzero(share > 0)
     bases = np.zeros(0, dtype=np.int64) if chosen is None else chosen.base[cells].astype(np.int64)
     by_element = {grade.element: grade for grade in grades}
-    mud, *ppm = (
-        values[simulated].reshape(simulated.size, -1)[:, cells]
-        for values in (kriged_density.layer_t_m3, *(by_element[element].layer_ppm for element in funnel.elements))
-    )
+    unknown = np.full(kriged_density.layer_t_m3.shape, np.nan)
+    grades_ppm = [by_element[element].layer_ppm if element in by_element else unknown for element in funnel.elements]
+    mud, *ppm = (values[simulated].reshape(simulated.size, -1)[:, cells] for values in (kriged_density.layer_t_m3, *grades_ppm))
     # Where another element has no estimate, it adds nothing.
     metal = np.array([np.nan_to_num(one * mud) for one in ppm])
     kriged = cumulated(np.where(np.isfinite(ppm[funnel.site.lead]), mud, np.nan), metal, column)
