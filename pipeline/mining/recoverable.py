@@ -154,6 +154,7 @@ class RecoverableReducer:
         self.panel_dry_mud_t = settings.min_panel_years * production.rates_t_day[-1] * production.days_year
         self.slope_matters = not np.array_equal(masks.workable(), masks.workable(with_slope=False))
         self.headline_region = [*self.shares][-1] if self.shares else "all"
+        self.limits = {(cutoff_ppm, slope): self._limits(cutoff_ppm, slope) for cutoff_ppm in self.cutoffs_ppm for slope in SLOPES}
         self.tried = dict(self._tried(masks, production))
         self.keys: list[Key] = []
         self.values: list[Array] = []
@@ -164,10 +165,9 @@ class RecoverableReducer:
         """What is chosen on the estimate, by region, cut-off and slope, and for the headline under each setting tried."""
         site = replace(self.site, lead=0)
         planned = {
-            (region, cutoff_ppm, slope): site.chosen(estimate, share, self._limits(cutoff_ppm, slope))
+            (region, cutoff_ppm, slope): site.chosen(estimate, share, limits)
             for region, share in self.shares.items()
-            for cutoff_ppm in self.cutoffs_ppm
-            for slope in SLOPES
+            for (cutoff_ppm, slope), limits in self.limits.items()
         }
         if self.headline_region not in self.shares or self.settings.selection != "planned":
             return planned, {}
@@ -230,11 +230,10 @@ class RecoverableReducer:
             for keys, values in zip(fixed.keys, added(sums, fixed.base, fixed.shares, lifted=fixed.lifted), strict=True):
                 yield from ((key, values) for key in keys)
         for cutoff_ppm in self.cutoffs_ppm:
-            limits = {slope: self._limits(cutoff_ppm, slope) for slope in SLOPES}
-            base = bases(sums, self.site.lead, self.site.column, limits[SLOPES[0]].column)
+            base = bases(sums, self.site.lead, self.site.column, self.limits[cutoff_ppm, SLOPES[0]].column)
             for region, share in self.shares.items():
                 for slope in SLOPES if self.slope_matters else SLOPES[:1]:
-                    choice = self.site.with_panels(sums, base, share, limits[slope])
+                    choice = self.site.with_panels(sums, base, share, self.limits[cutoff_ppm, slope])
                     both = added(sums, base, np.column_stack([choice.columns, choice.panels]), lifted=True)
                     for step, values in zip(_CHOSEN, both, strict=True):
                         for told in (slope,) if self.slope_matters else SLOPES:
