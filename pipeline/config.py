@@ -13,10 +13,11 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from pipeline.domain_polygons import RESERVED, domain_polygons
 from pipeline.errors import SettingsError
+from pipeline.region_rings import Rings, polygons_of
 
 Element = Annotated[str, Field(pattern=r"^[a-z][a-z0-9]{0,11}$")]
-Ring = list[tuple[float, float]]
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -32,6 +33,9 @@ class AssessmentSettings(Section):
 
     section = "assessment"
     title: str = Field("Untitled assessment", description="Title shown on every map", min_length=1, max_length=200)
+    deposit: Literal["mud", "nodules", "crust", "soil"] = Field(
+        "mud", description="What is assessed: names it on every page; mud, nodules and crust lie on the seafloor, soil on land"
+    )
 
 
 class RegionSettings(Section):
@@ -43,7 +47,10 @@ class RegionSettings(Section):
     south_deg: float | None = Field(None, ge=-90, le=90, description="Southern edge, degrees north")
     north_deg: float | None = Field(None, ge=-90, le=90, description="Northern edge, degrees north")
     polygon: str | None = Field(None, description="GeoJSON file with the region's outline, relative to RAW")
-    outline: list[Ring] | None = Field(None, description="Filled from the polygon file; not for the settings file")
+    outline: list[Rings] | None = Field(None, description="Filled from the polygon file; not for the settings file")
+    bathymetry: Literal["files", "none"] = Field(
+        "files", description="Depth of the surface: from the grids in bathymetry, or none is given (a survey on land, or of the surface alone)"
+    )
 
     @model_validator(mode="after")
     def _box_or_polygon(self) -> Self:
@@ -58,6 +65,11 @@ class RegionSettings(Section):
             raise ValueError(msg)
         if not (self.west_deg < self.east_deg and self.south_deg < self.north_deg):
             msg = f"west_deg {self.west_deg} must be below east_deg {self.east_deg} and south_deg {self.south_deg} below north_deg {self.north_deg}"
+            if self.west_deg > self.east_deg:
+                msg += f"; a region across the 180th meridian goes on counting: east_deg = {self.east_deg + 360:g}"
+            raise ValueError(msg)
+        if self.east_deg - self.west_deg > 360:
+            msg = f"from west_deg {self.west_deg} to east_deg {self.east_deg} is more than once around the Earth"
             raise ValueError(msg)
         return self
 
@@ -68,13 +80,23 @@ class GridSettings(Section):
     section = "grid"
     cell_m: float = Field(500.0, gt=0, description="Side of a square cell, metres")
     layer_m: float = Field(1.0, gt=0, description="Thickness of a layer, metres")
-    top_m: float = Field(0.0, ge=0, description="Top of the assessed interval below the seafloor, metres")
-    bottom_m: float = Field(10.0, gt=0, description="Bottom of the assessed interval below the seafloor, metres")
+    reference: Literal["seafloor", "marker"] = Field(
+        "seafloor", description="What depths of the interval and its layers are relative to: the seafloor, or a marker horizon picked in the cores"
+    )
+    marker_name: str = Field("marker", min_length=1, max_length=60, description="Name of the marker horizon, as the pages write it")
+    top_m: float = Field(0.0, description="Top of the assessed interval below the reference, metres; above a marker it is negative")
+    bottom_m: float = Field(10.0, description="Bottom of the assessed interval below the reference, metres")
     centre_longitude_deg: float | None = Field(None, ge=-180, le=540, description="Centre of the equal-area projection, degrees east")
     centre_latitude_deg: float | None = Field(None, ge=-90, le=90, description="Centre of the equal-area projection, degrees north")
 
     @model_validator(mode="after")
     def _whole_layers(self) -> Self:
+        if self.reference == "seafloor" and self.top_m < 0:
+            msg = f'top_m {self.top_m:g} lies above the seafloor; depths begin at 0 there. Only with reference = "marker" may they be negative'
+            raise ValueError(msg)
+        if not self.marker_name.strip():
+            msg = "marker_name is blank; name the marker"
+            raise ValueError(msg)
         if self.top_m >= self.bottom_m:
             msg = f"top_m {self.top_m} must be above bottom_m {self.bottom_m}"
             raise ValueError(msg)
@@ -83,6 +105,29 @@ class GridSettings(Section):
             msg = f"bottom_m - top_m = {self.bottom_m - self.top_m:g} must be a whole number of layer_m = {self.layer_m:g}"
             raise ValueError(msg)
         return self
+
+
+class HorizonSettings(Section):
+    """The marker horizon that depths are relative to where ``[grid] reference`` is ``marker``: how it is picked and drawn between the cores."""
+
+    section = "horizon"
+    unit: str = Field("", max_length=200, description="Unit, as the column unit of the core tables writes it, one of whose boundaries is the marker")
+    boundary: Literal["top", "base"] = Field("top", description="Which boundary of that unit is the marker")
+    max_gap_m: float = Field(
+        0.5, ge=0, le=100, description="A boundary between two samples lies midway, if they are no farther apart than this, metres"
+    )
+    trend: Literal["plane", "none"] = Field("plane", description="Unknown mean of the marker's depth: a dipping plane, or one depth")
+    model: Literal["spherical", "exponential", "cubic", "gaussian", "matern32", "matern52"] = Field(
+        "exponential", description="Shape of the correlated part of the marker's depth"
+    )
+    fit: Literal["reml", "least_squares"] = Field(
+        "reml", description="Fit by restricted maximum likelihood of the picks, or to the experimental variogram of what the trend leaves"
+    )
+    pick_sd_m: float = Field(0.0, ge=0, le=100, description="Standard deviation of the error of a pick, metres")
+    min_cores: int = Field(5, ge=2, le=1000, description="Fewer cores with a pick give no surface")
+
+
+NO_MARKER = HorizonSettings()
 
 
 class ElementSettings(Section):
@@ -198,6 +243,43 @@ class CompositeSettings(Section):
 
     section = "composites"
     min_sampled_share: float = Field(0.25, gt=0, le=1, description="A layer sampled to a smaller share is missing")
+
+
+class DomainOutline(BaseModel):
+    """One domain as it was drawn."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    name: str
+    polygons: list[Rings]
+
+
+class DomainSettings(Section):
+    """Domains: parts of the region with statistics of their own, and whether data inform across their boundary."""
+
+    section = "domains"
+    boundary: Literal["none", "hard", "soft"] = Field(
+        "none", description="None: one deposit. Hard: nothing is told across a boundary. Soft: own means and spreads, one field"
+    )
+    property: str = Field("domain", min_length=1, description="Property of a polygon in domains/*.geojson that names its domain")
+    outside: Literal["domain", "unassessed"] = Field("domain", description="Cells outside every domain: one more domain, or not assessed")
+    outside_name: str = Field("rest", min_length=1, max_length=100, description="Name of that further domain")
+    min_cores: int = Field(8, ge=2, le=1000, description="Cores that give a domain spreads and a variogram of its own")
+    overlap_tolerance_m: float = Field(1.0, ge=0, le=1000, description="Overlaps of two domains that are narrower are slips of the pen, metres")
+    contact_reach_spacings: float = Field(2.0, gt=0, le=20, description="Contact analysis: distance from the boundary, in median station spacings")
+    contact_steps: int = Field(4, ge=2, le=20, description="Contact analysis: number of steps of distance on either side")
+    contact_confidence: float = Field(0.95, gt=0.5, lt=1, description="Contact analysis: confidence of a step at the boundary")
+    outlines: list[DomainOutline] = Field([], description="Filled from the polygons; not for the settings file")
+
+    @model_validator(mode="after")
+    def _outside_is_no_other_region(self) -> Self:
+        if self.outside_name in RESERVED or not self.outside_name.strip():
+            msg = f"outside_name {self.outside_name!r} is no name, or that of a region that is always there: {', '.join(RESERVED)}"
+            raise ValueError(msg)
+        return self
+
+
+NO_DOMAINS = DomainSettings()
+"""The region is one deposit."""
 
 
 class VariogramSettings(Section):
@@ -380,6 +462,14 @@ class PublishedMethodSettings(Section):
     north_share: float = Field(0.5, ge=0, le=1, description="And from south (0) to north (1)")
 
 
+class FineGridSettings(Section):
+    """The region on finer cells, out of core (``make fine-grid``)."""
+
+    section = "fine_grid"
+    frequencies: int = Field(4096, ge=256, le=65_536, description="Number of waves that a simulated field is made of")
+    tile_cells: int = Field(256, ge=64, le=2048, multiple_of=64, description="Side of a tile, cells: memory grows with it, no number depends on it")
+
+
 class MapSettings(Section):
     """How the maps look; changes nothing else."""
 
@@ -395,12 +485,14 @@ _SECTIONS: tuple[type[Section], ...] = (
     AssessmentSettings,
     RegionSettings,
     GridSettings,
+    HorizonSettings,
     ElementSettings,
     DensitySettings,
     CutoffSettings,
     SimulationSettings,
     IntakeSettings,
     CompositeSettings,
+    DomainSettings,
     VariogramSettings,
     CrossValidationSettings,
     GradeSettings,
@@ -411,6 +503,7 @@ _SECTIONS: tuple[type[Section], ...] = (
     PlaceSettings,
     ProductionSettings,
     PublishedMethodSettings,
+    FineGridSettings,
     MapSettings,
 )
 SECTIONS: dict[str, type[Section]] = {model.section: model for model in _SECTIONS}
@@ -423,12 +516,14 @@ class Settings(BaseModel):
     assessment: AssessmentSettings = AssessmentSettings()
     region: RegionSettings
     grid: GridSettings = GridSettings()
+    horizon: HorizonSettings = HorizonSettings()
     elements: ElementSettings = ElementSettings()
     density: DensitySettings = DensitySettings()
     cutoffs: CutoffSettings = CutoffSettings()
     simulation: SimulationSettings = SimulationSettings()
     intake: IntakeSettings = IntakeSettings()
     composites: CompositeSettings = CompositeSettings()
+    domains: DomainSettings = DomainSettings()
     variogram: VariogramSettings = VariogramSettings()
     cross_validation: CrossValidationSettings = CrossValidationSettings()
     grade: GradeSettings = GradeSettings()
@@ -439,6 +534,7 @@ class Settings(BaseModel):
     place: PlaceSettings = PlaceSettings()
     production: ProductionSettings = ProductionSettings()
     published_method: PublishedMethodSettings = PublishedMethodSettings()
+    fine_grid: FineGridSettings = FineGridSettings()
     maps: MapSettings = MapSettings()
 
 
@@ -468,10 +564,30 @@ def read_settings(path: Path) -> Settings:
         settings = Settings(**{"assessment": top, **raw})
     except ValidationError as error:
         raise SettingsError("; ".join(_explain(path.name, problem) for problem in error.errors())) from None
+    if settings.domains.boundary != "none":
+        outlines = _domain_outlines(path.parent, settings)
+        settings = settings.model_copy(update={"domains": settings.domains.model_copy(update={"outlines": outlines})})
     if settings.region.polygon is None:
         return settings
     outline = _read_outline(_inside(path.parent, settings.region.polygon))
     return settings.model_copy(update={"region": settings.region.model_copy(update={"outline": outline})})
+
+
+def _domain_outlines(raw: Path, settings: Settings) -> list[DomainOutline]:
+    """Polygons that the settings' property names; the region's own outline is no domain."""
+    given, files = settings.domains, sorted((raw / "domains").rglob("*.geojson"))
+    named = [(path.relative_to(raw).as_posix(), path) for path in files if not path.name.startswith((".", "~$"))]
+    found = domain_polygons([part for part in named if part[0] != settings.region.polygon], given.property)
+    if not found:
+        msg = (
+            f'[domains] boundary is "{given.boundary}", but no polygon in domains/*.geojson has a property "{given.property}" ([domains] property). '
+            'Name the domains there, or set boundary = "none".'
+        )
+        raise SettingsError(msg)
+    if given.outside == "domain" and given.outside_name in found:
+        msg = f"[domains] outside_name: a polygon is called {given.outside_name!r} too. Give what lies outside every domain another name."
+        raise SettingsError(msg)
+    return [DomainOutline(name=name, polygons=polygons) for name, polygons in found.items()]
 
 
 def section_texts(path: Path) -> dict[str, str]:
@@ -495,7 +611,7 @@ def _explain(name: str, problem: Any) -> str:
     if keys:
         where += " " + ".".join(keys)
     if problem["type"] == "extra_forbidden":
-        known = sorted(set(model.model_fields) - {"outline"}) if model is not None and keys else sorted(SECTIONS)
+        known = sorted(set(model.model_fields) - {"outline", "outlines"}) if model is not None and keys else sorted(SECTIONS)
         return f"{where}: unknown {'key' if keys else 'section'}; known are {', '.join(known)}"
     message = str(problem["msg"]).removeprefix("Value error, ")
     if problem["type"] == "missing":
@@ -513,39 +629,24 @@ def _inside(raw: Path, name: str) -> Path:
     return raw / name
 
 
-def _read_outline(path: Path) -> list[Ring]:
-    """Exterior rings of every polygon in a GeoJSON file (longitude, latitude in degrees)."""
+def _read_outline(path: Path) -> list[Rings]:
+    """Every polygon of a GeoJSON file, holes too (longitude, latitude in degrees)."""
+    where = f"[region] polygon: {path.name}"
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
-        msg = f"[region] polygon: {path.name} does not exist in {path.parent}"
+        msg = f"{where} does not exist in {path.parent}"
         raise SettingsError(msg) from None
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        msg = f"[region] polygon: {path.name} is no GeoJSON: {error}"
+        msg = f"{where} is no GeoJSON: {error}"
         raise SettingsError(msg) from None
-    features = content.get("features", [content]) if isinstance(content, dict) else []
     try:
-        rings = [ring for feature in features for ring in _rings_of(path.name, feature.get("geometry", feature))]
-    except (AttributeError, KeyError, TypeError, ValueError):
-        msg = f"[region] polygon: {path.name} is no GeoJSON of polygons with longitude and latitude. Export it again from a GIS."
+        polygons = polygons_of(content)
+    except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
+        said = str(error) if isinstance(error, ValueError) and str(error).startswith(("holds a ", "has ")) else ""
+        msg = f"{where} {said or 'is no GeoJSON of polygons with longitude and latitude. Export it again from a GIS.'}"
         raise SettingsError(msg) from None
-    if not rings:
-        msg = f"[region] polygon: {path.name} holds no polygon"
+    if not polygons:
+        msg = f"{where} holds no polygon"
         raise SettingsError(msg)
-    return rings
-
-
-def _rings_of(name: str, geometry: dict[str, Any]) -> list[Ring]:
-    kind = geometry["type"]
-    if kind not in ("Polygon", "MultiPolygon"):
-        msg = f"[region] polygon: {name} holds a {kind}; only Polygon and MultiPolygon bound a region"
-        raise SettingsError(msg)
-    polygons = [geometry["coordinates"]] if kind == "Polygon" else geometry["coordinates"]
-    if any(len(polygon) > 1 for polygon in polygons):
-        msg = f"[region] polygon: {name} has a polygon with a hole; cut it into polygons without holes"
-        raise SettingsError(msg)
-    rings: list[Ring] = [[(float(longitude), float(latitude)) for longitude, latitude, *_ in ring] for polygon in polygons for ring in polygon]
-    if any(len(ring) < 4 for ring in rings):
-        msg = "a closed ring has four positions or more"
-        raise ValueError(msg)
-    return rings
+    return polygons

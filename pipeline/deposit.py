@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,14 +13,16 @@ from pipeline.field import composite_positions_m, known_values, supplied_share
 from pipeline.geostatistics.layer_sampler import HorizontalModels, LayerDraws, sample_layers
 from pipeline.geostatistics.layer_scores import LayerScores
 from pipeline.geostatistics.layered_simulation import LayeredSimulation, LayeredVariable, frozen
+from pipeline.geostatistics.soft_boundaries import SoftDomains, SoftSimulation
 
 if TYPE_CHECKING:
-    from collections.abc import Container
+    from collections.abc import Container, Mapping
 
     import geopandas as gpd
     from numpy.typing import NDArray
 
     from pipeline.config import DensitySettings, SimulationSettings, VariogramSettings
+    from pipeline.grid import Grid
 
     Array = NDArray[np.float64]
     Integers = NDArray[np.int64]
@@ -62,6 +64,53 @@ class Measured:
 
 
 @dataclass(frozen=True)
+class Soft:
+    """Domains with soft boundaries: one field in all of them.
+
+    Parameters
+    ----------
+    grid : Grid
+    of_cell : (rows, columns) int array
+        Domain of each cell; -1 where none is simulated.
+    of_core : (cores,) int array
+    scores : list of list of LayerScores
+        Of every domain, by variable.
+    shifts : list of (draws, domains) arrays
+        Of every variable.
+    layers : (domains, layers) bool array
+        Layers known in each domain.
+    """
+
+    grid: Grid
+    of_cell: Integers
+    of_core: Integers
+    scores: list[list[LayerScores]]
+    shifts: list[Array]
+    layers: NDArray[np.bool_]
+
+    def indicators(self, draws: int, cores: int, layers: int) -> list[Array]:
+        """Of every domain a (draws, cores, layers) array that is 1 at its cores."""
+        return [np.broadcast_to((self.of_core == domain)[None, :, None] * 1.0, (draws, cores, layers)) for domain in range(len(self.scores))]
+
+    def on(self, origin_m: tuple[float, float], shape: tuple[int, int], cell_m: float, draws: list[LayerDraws], *, fixed: bool) -> SoftDomains:
+        """The same on another grid; with the shifts held at their means, if they are fixed."""
+        shifts = [np.broadcast_to(shift.mean(axis=0), shift.shape) if fixed else shift for shift in self.shifts]
+        shifts = [shift[: len(part.model)] for shift, part in zip(shifts, draws, strict=True)]
+        return SoftDomains(self.of_core, nearest_cells(self.grid, self.of_cell, origin_m, shape, cell_m).ravel(), self.scores, shifts, self.layers)
+
+
+def nearest_cells(grid: Grid, values: Integers, origin_m: tuple[float, float], shape: tuple[int, int], cell_m: float) -> Integers:
+    """(rows, columns) value of the cell that holds the centre of each cell of another grid in the same projection; -1 outside."""
+    west, _, _, north = grid.bounds_m
+    row = np.floor((north - origin_m[1] + cell_m * np.arange(shape[0])) / grid.cell_m).astype(np.int64)
+    column = np.floor((origin_m[0] + cell_m * np.arange(shape[1]) - west) / grid.cell_m).astype(np.int64)
+    rows, columns = grid.shape
+    inside = ((row >= 0) & (row < rows))[:, None] & ((column >= 0) & (column < columns))[None, :]
+    found = values[np.clip(row, 0, rows - 1)[:, None], np.clip(column, 0, columns - 1)[None, :]]
+    return np.where(inside, found, -1)
+
+
+@dataclass(frozen=True)
 class Deposit:
     """All that realisations are drawn from.
 
@@ -81,6 +130,8 @@ class Deposit:
     density_factor : (realisations,) array
         Unknown factor of the deposit's density.
     is_density_measured : bool
+    soft : Soft, optional
+        Domains with soft boundaries, where there are any.
     """
 
     elements: tuple[str, ...]
@@ -91,11 +142,18 @@ class Deposit:
     draws: list[LayerDraws]
     density_factor: Array
     is_density_measured: bool
+    soft: Soft | None = None
 
     def grades_ppm(self, number: int) -> Array:
         """(cores, layers) measured grades of an element by its number; NaN where there is none."""
         first = self.measured[0].values
         return first if number == 0 else first * self.measured[number + 1].values
+
+    @property
+    def mean_density_t_m3(self) -> float:
+        """Mean of the measured composites, else that of the prior."""
+        measured = self.measured[1]
+        return float(np.nanmean(measured.values) if self.is_density_measured else np.exp(measured.scores.statistics.mean).mean())
 
     def simulation(
         self,
@@ -110,6 +168,17 @@ class Deposit:
         scores: LayerScores | None = None,
     ) -> LayeredSimulation:
         """Simulation on a grid, with some sources of uncertainty off, and with other scores of the first element where they are given."""
+        variables = self.variables(off, scores)
+        factor = np.ones_like(self.density_factor) if "density" in off else self.density_factor
+        if self.soft is not None:
+            fixed = "mean_and_spread" in off
+            domains = self.soft.on(origin_m, shape, cell_m, [variable.draws for variable in variables], fixed=fixed)
+            rest = (self.models, self.positions_m, origin_m, shape, cell_m, nodes, seed)
+            return SoftSimulation(variables, *rest, domains=domains, density_factor=factor, like=like)
+        return LayeredSimulation(variables, self.models, self.positions_m, origin_m, shape, cell_m, nodes, seed, density_factor=factor, like=like)
+
+    def variables(self, off: set[str], scores: LayerScores | None = None) -> list[LayeredVariable]:
+        """What is simulated: first element, density, ratios; arguments as of :meth:`simulation`."""
         variables = []
         for number, (measured, draws) in enumerate(zip(self.measured, self.draws, strict=True)):
             is_density = number == 1
@@ -123,8 +192,15 @@ class Deposit:
             varies = "density" not in off if is_density else "grade_field" not in off
             table = scores if number == 0 and scores is not None else measured.scores
             variables.append(LayeredVariable(table, held, not is_density or self.is_density_measured, varies))
-        factor = np.ones_like(self.density_factor) if "density" in off else self.density_factor
-        return LayeredSimulation(variables, self.models, self.positions_m, origin_m, shape, cell_m, nodes, seed, density_factor=factor, like=like)
+        return variables
+
+    def conditions(self, number: int) -> tuple[LayerDraws, list[Array]]:
+        """Draws of a variable and the fields that it depends on, those that tell the domains apart included."""
+        draws, others = self.draws[number], [part.values for part in self.draws[:number]]
+        if self.soft is None:
+            return draws, others
+        whole = replace(draws, slopes=np.hstack([draws.slopes, self.soft.shifts[number]]))
+        return whole, [*others, *self.soft.indicators(*draws.values.shape)]
 
     def _held(self, measured: Measured, draws: LayerDraws, off: set[str]) -> Array | None:
         """Fields at the cores where errors of assay, or layers unseen, are taken as known."""
@@ -137,6 +213,31 @@ class Deposit:
         if "unsampled_layers" in off:
             values[:, ~seen] = draws.values[:, ~seen].mean(axis=0)
         return values
+
+
+@dataclass(frozen=True)
+class Lent:
+    """What one domain of several takes from the others; an assessment of its own takes nothing.
+
+    Parameters
+    ----------
+    scores : dict of str to LayerScores
+        By the name of the variable, of all layers: spreads and shapes that a domain with few cores varies by around its own mean.
+    extent_m : float, optional
+        Largest distance between cores that its prior of the range is scaled with; its own unless given.
+    seed : int, optional
+        Of the one unknown factor of the density prior, which all domains share; its own unless given.
+    order : tuple of str
+        Elements in the order in which all domains simulate them; its own unless given.
+    """
+
+    scores: dict[str, LayerScores] = field(default_factory=dict)
+    extent_m: float | None = None
+    seed: int | None = None
+    order: tuple[str, ...] = ()
+
+
+ALONE = Lent()
 
 
 def not_simulated(composites: Composites, variograms: list[Variogram]) -> dict[str, str]:
@@ -152,17 +253,85 @@ def not_simulated(composites: Composites, variograms: list[Variogram]) -> dict[s
             reasons[element] = "all values are equal: nothing tells how far others may lie from them"
         elif not np.any(values > 0):
             reasons[element] = "no grade is above zero"
-    first, *others = _by_composites(composites, reasons) or [""]
+    first, *others = by_composites(composites, reasons) or [""]
     for element in others:
         if not np.any(composites.frame[[f"{first}_ppm", f"{element}_ppm"]].notna().all(axis=1)):
             reasons[element] = f"it was never measured together with {first}, whose ratio to it is simulated"
     return reasons
 
 
-def _by_composites(composites: Composites, excluded: Container[str]) -> list[str]:
+def by_composites(composites: Composites, excluded: Container[str]) -> list[str]:
     """Elements with the best known one first: the one with most composites, or the first named of several."""
     frame = composites.frame
     return sorted((e for e in composites.elements if e not in excluded), key=lambda e: -int(frame[f"{e}_ppm"].notna().sum()))
+
+
+@dataclass(frozen=True)
+class Known:
+    """What was measured in a deposit.
+
+    Parameters
+    ----------
+    elements, layers, positions_m
+        As in :class:`Deposit`.
+    grade : Measured
+    density : Measured or None
+    ratios : list of Measured
+    soft : Soft, optional
+        Domains with soft boundaries, their shifts not drawn yet.
+    """
+
+    elements: tuple[str, ...]
+    layers: Integers
+    positions_m: Array
+    grade: Measured
+    density: Measured | None
+    ratios: list[Measured]
+    soft: Soft | None = None
+
+    @property
+    def variables(self) -> list[Measured]:
+        """Those that were measured."""
+        return [self.grade, *([self.density] if self.density is not None else []), *self.ratios]
+
+
+def known_of(
+    composites: Composites,
+    variograms: list[Variogram],
+    seafloor: Seafloor,
+    settings: SimulationSettings,
+    variogram_settings: VariogramSettings,
+    lent: Lent = ALONE,
+) -> Known:
+    """Normal scores and errors of every variable at the cores.
+
+    Raises
+    ------
+    ValueError
+        No element can be simulated (:func:`not_simulated`).
+    """
+    elements = lent.order or tuple(by_composites(composites, not_simulated(composites, variograms)))
+    if not elements:
+        msg = "no element can be simulated"
+        raise ValueError(msg)
+    frame = composites.frame.sort_values(["core_id", "layer"])
+    first = next(variogram for variogram in variograms if variogram.subject == elements[0])
+    layers = np.flatnonzero(first.layer_pool >= 0)
+    positions_m, place = _places(composite_positions_m(frame, seafloor.grid)[:, :2])
+    table = _Table(frame, place, len(positions_m), layers, settings, variogram_settings.min_layer_cores, lent.scores)
+    grades = {element: frame[f"{element}_ppm"].to_numpy(dtype=float) for element in elements}
+    grade = table.measured(elements[0], grades[elements[0]], f"{elements[0]}_log_variance", 1)
+    density = table.measured(DENSITY, known_values(frame, DENSITY), "density_log_variance", 0)
+    ratios = []
+    for element in elements[1:]:
+        below = np.where(grades[elements[0]] > 0, grades[elements[0]], np.nan)
+        # Composites hold the variance of ratios to the element named first; that of its ratio to another is the same.
+        varies = elements[0] if element == composites.elements[0] else element
+        ratio = table.measured(element, grades[element] / below, f"{varies}_ratio_log_variance", 2)
+        assert ratio is not None
+        ratios.append(ratio)
+    assert grade is not None
+    return Known(elements, layers, positions_m, grade, density, ratios)
 
 
 def deposit_of(
@@ -172,47 +341,39 @@ def deposit_of(
     settings: SimulationSettings,
     prior: DensitySettings,
     variogram_settings: VariogramSettings,
+    lent: Lent = ALONE,
+    known: Known | None = None,
 ) -> Deposit:
-    """Draw what the data leave open, one draw for each realisation.
+    """Draw what the data leave open, one draw for each realisation; of the composites, unless what is known of them is given.
 
     Raises
     ------
     ValueError
         No element can be simulated (:func:`not_simulated`).
     """
-    elements = tuple(_by_composites(composites, not_simulated(composites, variograms)))
-    if not elements:
-        msg = "no element can be simulated"
-        raise ValueError(msg)
-    frame = composites.frame.sort_values(["core_id", "layer"])
-    first = next(variogram for variogram in variograms if variogram.subject == elements[0])
-    layers = np.flatnonzero(first.layer_pool >= 0)
-    positions_m, place = _places(composite_positions_m(frame, seafloor.grid)[:, :2])
-    table = _Table(frame, place, len(positions_m), layers, settings, variogram_settings.min_layer_cores)
-    grades = {element: frame[f"{element}_ppm"].to_numpy(dtype=float) for element in elements}
-    grade = table.measured(elements[0], grades[elements[0]], f"{elements[0]}_log_variance", 1)
-    density = table.measured(DENSITY, known_values(frame, DENSITY), "density_log_variance", 0)
-    ratios = []
-    for element in elements[1:]:
-        below = np.where(grades[elements[0]] > 0, grades[elements[0]], np.nan)
-        # Composites hold the variance of ratios to the element named first; that of its ratio to another is the same.
-        varies = elements[0] if element == composites.elements[0] else element
-        ratios.append(table.measured(element, grades[element] / below, f"{varies}_ratio_log_variance", 2))
-    models = _models(positions_m, settings, variogram_settings)
+    data = _of_two_cores(known or known_of(composites, variograms, seafloor, settings, variogram_settings, lent), lent)
+    elements, layers, positions_m, grade, density, ratios = data.elements, data.layers, data.positions_m, data.grade, data.density, data.ratios
+    models = _models(lent.extent_m or float(pdist(positions_m).max()), settings, variogram_settings)
     count, depths_m = settings.realisations, (seafloor.layers.tops_m + seafloor.layers.bottoms_m)[layers] / 2
     draws: list[LayerDraws] = []
+    shifts: list[Array] = []
+    domains = 0 if data.soft is None else len(data.soft.scores)
 
     def sample(number: int, part: Measured, others: list[Array]) -> LayerDraws:
         if not np.nanmax(np.abs(part.observed)) > _EQUAL:
             # Equal values tell nothing of a spread: they are held.
             held = np.repeat(_EQUAL * np.eye(layers.size)[None], count, axis=0)
             nothing = np.zeros((count, layers.size))
+            shifts.append(np.zeros((count, domains)))
             return LayerDraws(draws[0].model, nothing, held, np.zeros((count, len(others))), np.zeros((count, *part.observed.shape)))
-        return sample_layers(positions_m, part.observed, part.error_variance, depths_m, models, others, count, [settings.seed, 0, number])
+        # ASSUME: how far the mean of a domain lies from what its cores show is one shift of its scores, the same in all layers.
+        apart = [] if data.soft is None else data.soft.indicators(count, len(positions_m), layers.size)
+        found = sample_layers(positions_m, part.observed, part.error_variance, depths_m, models, [*others, *apart], count, [settings.seed, 0, number])
+        shifts.append(found.slopes[:, len(others) :])
+        return replace(found, slopes=found.slopes[:, : len(others)]) if apart else found
 
-    assert grade is not None
     draws.append(sample(0, grade, []))
-    random = np.random.default_rng([settings.seed, 1])
+    random = np.random.default_rng([settings.seed if lent.seed is None else lent.seed, 1])
     # ASSUME: the prior's mean density is one unknown factor for the whole deposit, lognormal and independent of the grade.
     log_sd = float(np.sqrt(np.log1p((prior.mean_sd_t_m3 / prior.dry_bulk_density_t_m3) ** 2)))
     log_sd *= supplied_share(composites, elements[0], prior)
@@ -226,15 +387,22 @@ def deposit_of(
         scores = LayerScores.lognormal(prior.dry_bulk_density_t_m3, log_sd, layers.size)
         density = Measured(DENSITY, scores, nothing, np.zeros_like(nothing), nothing, np.zeros_like(nothing))
         spread = np.sqrt((draws[0].root ** 2).sum(axis=2, keepdims=True))
+        shifts.append(np.zeros((count, domains)))
         draws.append(
             LayerDraws(draws[0].model, np.zeros_like(draws[0].mean), draws[0].root / spread, np.zeros((count, 1)), np.zeros_like(draws[0].values))
         )
-    known = [grade, density]
+    variables = [grade, density]
     for number, ratio in enumerate(ratios):
-        assert ratio is not None
         draws.append(sample(2 + number, ratio, [part.values for part in draws]))
-        known.append(ratio)
-    return Deposit(elements, layers, positions_m, models, known, draws, factor, bool(np.isfinite(density.observed).any()))
+        variables.append(ratio)
+    soft = None if data.soft is None else replace(data.soft, shifts=shifts, scores=_with_density(data.soft.scores, data.density, density))
+    is_density_measured = bool(np.isfinite(density.observed).any())
+    return Deposit(elements, layers, positions_m, models, variables, draws, factor, is_density_measured, soft)
+
+
+def _with_density(scores: list[list[LayerScores]], measured: Measured | None, density: Measured) -> list[list[LayerScores]]:
+    """Transforms of every domain with that of the density in its place, where no domain has a measured one."""
+    return scores if measured is not None else [[own[0], density.scores, *own[1:]] for own in scores]
 
 
 def _places(positions_m: Array) -> tuple[Array, Integers]:
@@ -243,8 +411,31 @@ def _places(positions_m: Array) -> tuple[Array, Integers]:
     return positions_m[first], place.reshape(-1)
 
 
-def _models(positions_m: Array, settings: SimulationSettings, variogram_settings: VariogramSettings) -> HorizontalModels:
-    extent_m = float(pdist(positions_m).max())
+def _of_two_cores(known: Known, lent: Lent) -> Known:
+    """A single core, and beside it a place where nothing was seen: what is drawn there says nothing that the one core did not say."""
+    if len(known.positions_m) > 1:
+        return known
+    elsewhere_m = known.positions_m + np.array([[lent.extent_m or 1.0, 0.0]])
+
+    def with_unseen(part: Measured) -> Measured:
+        unseen = np.full((1, known.layers.size), np.nan)
+        none = np.zeros_like(unseen)
+        return replace(
+            part,
+            observed=np.vstack([part.observed, unseen]),
+            error_variance=np.vstack([part.error_variance, none]),
+            values=np.vstack([part.values, unseen]),
+            weights=np.vstack([part.weights, none]),
+        )
+
+    density = None if known.density is None else with_unseen(known.density)
+    return Known(
+        known.elements, known.layers, np.vstack([known.positions_m, elsewhere_m]), with_unseen(known.grade), density,
+        [with_unseen(ratio) for ratio in known.ratios],
+    )  # fmt: skip
+
+
+def _models(extent_m: float, settings: SimulationSettings, variogram_settings: VariogramSettings) -> HorizontalModels:
     ranges_m = np.geomspace(_RANGE_EXTENTS[0] * extent_m, _RANGE_EXTENTS[1] * extent_m, _RANGES)
     return HorizontalModels.log_normal(
         variogram_settings.model,
@@ -260,9 +451,16 @@ class _Table:
     """Composites as matrices of cores and layers."""
 
     def __init__(
-        self, frame: gpd.GeoDataFrame, place: Integers, cores: int, layers: Integers, settings: SimulationSettings, min_layer_cores: int
+        self,
+        frame: gpd.GeoDataFrame,
+        place: Integers,
+        cores: int,
+        layers: Integers,
+        settings: SimulationSettings,
+        min_layer_cores: int,
+        lent: Mapping[str, LayerScores],
     ) -> None:
-        self.frame, self.cores, self.layers, self.settings, self.min_layer_cores = frame, cores, layers, settings, min_layer_cores
+        self.frame, self.cores, self.layers, self.settings, self.min_layer_cores, self.lent = frame, cores, layers, settings, min_layer_cores, lent
         layer = frame["layer"].to_numpy(dtype=np.int64)
         self.inside = np.isin(layer, layers)
         self.at = place[self.inside], np.searchsorted(layers, layer[self.inside])
@@ -303,6 +501,8 @@ class _Table:
             right[seen], layer[seen], weights[seen], self.layers.size, self.min_layer_cores,
             shape_cores=self.settings.shape_cores, upper_tail=self.settings.upper_tail,
         )  # fmt: skip
+        if name in self.lent:
+            scores = scores.varying_as(self.lent[name].of_layers(self.layers))
         observed = np.full(found.shape, np.nan)
         observed[seen] = scores.scores(right[seen], layer[seen])
         sd = np.where(np.isfinite(scores.statistics.sd), scores.statistics.sd, 1.0)

@@ -107,6 +107,9 @@ def main(arguments: "list[str]") -> int:
     parser.add_argument("--maps", default="maps")
     parser.add_argument("--make", default="")
     given = parser.parse_args(arguments)
+    if not os.path.isfile(os.path.join(bootstrap.ROOT, "Makefile")):
+        print("fault  program      was installed without its repository: pip check looks at its libraries, python -m pipeline make builds")
+        return 2
     folders = {name: os.path.join(bootstrap.ROOT, os.path.expanduser(getattr(given, name))) for name in ("raw", "processed", "maps")}
     worst = 0
     for finding in findings(folders, given.make):
@@ -372,6 +375,8 @@ def raw_files(raw: str) -> "collections.abc.Iterator[Finding]":
         unreadable = [str(path) for path in files if not readable(str(path))]
         if unreadable:
             yield Finding(FAULT, name, "{} cannot be read".format(unreadable[0]), "Mend or remove it, or the link that leads to it")
+        elif not files and name == "bathymetry" and without_depths(settings):
+            yield Finding(OK, name, 'none, as the settings say ([region] bathymetry = "none")', "")
         elif not files and name in ("cores", "bathymetry"):
             yield Finding(FAULT, name, "no file in {}".format(os.path.join(raw, name)), "Put one there ({})".format(", ".join(suffixes[:3])))
         else:
@@ -382,6 +387,17 @@ def raw_files(raw: str) -> "collections.abc.Iterator[Finding]":
         more = " and {} more".format(len(unread) - 5) if len(unread) > 5 else ""
         yield Finding(NOTE, "RAW", "not read: {}{}".format(", ".join(unread[:5]), more), "")
     yield settings_valid(settings)
+
+
+def without_depths(settings: str) -> bool:
+    """Whether the settings say that the assessment has no bathymetry."""
+    import tomllib
+
+    try:
+        with open(settings, "rb") as file:
+            return bool(tomllib.load(file)["region"]["bathymetry"] == "none")
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
 
 
 def readable(path: str) -> bool:

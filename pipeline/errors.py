@@ -37,6 +37,10 @@ class MachineError(PipelineError):
     """The machine failed the build: a full disk, no right to write, no memory."""
 
 
+class WorkersError(PipelineError):
+    """The processes that work for a build cannot be reached, are of another version, or are lost again and again."""
+
+
 class GridMismatch(PipelineError):
     """Two rasters that should share one grid do not."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -25,8 +25,13 @@ if TYPE_CHECKING:
     Array = NDArray[np.float64]
 
 WGS84 = CRS.from_epsg(4326)
-_MAX_CELLS = 50_000_000
+MOST_CELLS = 50_000_000
+"""Cells of a grid that a stage holds in memory as a whole."""
+
 _EDGE_POINTS = 200
+_LONGEST_EDGE_DEG = 0.1  # a chord of that length misses less than a millionth of the area around a pole
+_TURN_DEG, _POLE_DEG, _TROPIC_DEG = 360.0, 90.0, 23.4
+_SEAM_M = 1e-3
 
 
 @dataclass(frozen=True)
@@ -63,11 +68,16 @@ class Grid:
         west, north = self.transform.c, self.transform.f
         return float(west), north - rows * self.cell_m, west + columns * self.cell_m, float(north)
 
-    def centres_m(self) -> tuple[Array, Array]:
-        """Easting and northing of every cell centre, two (rows, columns) arrays in metres."""
+    def axes_m(self) -> tuple[Array, Array]:
+        """Easting of the centres of each column (columns,) and northing of those of each row (rows,), in metres."""
         rows, columns = self.shape
         easting_m = float(self.transform.c) + (np.arange(columns) + 0.5) * self.cell_m
         northing_m = float(self.transform.f) - (np.arange(rows) + 0.5) * self.cell_m
+        return np.asarray(easting_m, dtype=np.float64), np.asarray(northing_m, dtype=np.float64)
+
+    def centres_m(self) -> tuple[Array, Array]:
+        """Easting and northing of every cell centre, two (rows, columns) arrays in metres."""
+        easting_m, northing_m = self.axes_m()
         return np.broadcast_to(easting_m, self.shape).copy(), np.broadcast_to(northing_m[:, None], self.shape).copy()
 
     @cached_property
@@ -87,11 +97,19 @@ class Grid:
 
 @dataclass(frozen=True)
 class Layers:
-    """Equal layers between two depths below the seafloor, in metres."""
+    """Equal layers between two depths, in metres.
+
+    Parameters
+    ----------
+    top_m, bottom_m, layer_m : float
+    marker : str
+        Name of the marker horizon that depths are below of, negative above it; empty: they are below the seafloor.
+    """
 
     top_m: float
     bottom_m: float
     layer_m: float
+    marker: str = field(default="", repr=False)
 
     @property
     def count(self) -> int:
@@ -100,22 +118,24 @@ class Layers:
 
     @property
     def tops_m(self) -> Array:
-        """(layers,) upper boundaries in metres below the seafloor."""
+        """(layers,) upper boundaries in metres below the seafloor, or below the marker."""
         return np.asarray(self.top_m + self.layer_m * np.arange(self.count), dtype=np.float64)
 
     @property
     def bottoms_m(self) -> Array:
-        """(layers,) lower boundaries in metres below the seafloor."""
+        """(layers,) lower boundaries in metres below the seafloor, or below the marker."""
         return self.tops_m + self.layer_m
 
     def label(self, layer: int) -> str:
-        """Name of a layer in bands and legends, for instance ``3-4 m``."""
+        """Name of a layer in bands and legends, for instance ``3-4 m``; below a marker ``-2 to -1 m``."""
+        if self.marker:
+            return f"{self.tops_m[layer]:g} to {self.bottoms_m[layer]:g} m"
         return f"{self.tops_m[layer]:g}-{self.bottoms_m[layer]:g} m"
 
 
 def layers_of(grid: GridSettings) -> Layers:
     """Layers that the settings ask for."""
-    return Layers(grid.top_m, grid.bottom_m, grid.layer_m)
+    return Layers(grid.top_m, grid.bottom_m, grid.layer_m, grid.marker_name if grid.reference == "marker" else "")
 
 
 def same_grid(one: Grid, other: Grid) -> bool:
@@ -143,11 +163,14 @@ def require_same_grid(*grids: Grid) -> Grid:
 
 
 def region_lonlat(region: RegionSettings) -> shapely.MultiPolygon:
-    """Outline of the region in longitude and latitude (degrees); the edges of a box follow parallels and meridians."""
+    """Outline of the region in longitude and latitude (degrees); the edges of a box follow parallels and meridians.
+
+    Longitudes are in one piece: they pass 180 where the region lies across that meridian.
+    """
     if region.outline is not None:
-        rings = [shapely.Polygon(ring) for ring in region.outline]
-        merged = shapely.union_all(rings)
-        if not all(ring.is_valid for ring in rings) or merged.is_empty:
+        polygons = [shapely.Polygon(outline, holes) for outline, *holes in region.outline]
+        merged = shapely.union_all(polygons)
+        if not all(polygon.is_valid for polygon in polygons) or merged.is_empty:
             msg = f"[region] polygon {region.polygon}: the outline crosses itself or has no area. Repair it in a GIS."
             raise SettingsError(msg)
         return shapely.MultiPolygon([part for part in shapely.get_parts(merged) if isinstance(part, shapely.Polygon)])
@@ -160,13 +183,30 @@ def region_lonlat(region: RegionSettings) -> shapely.MultiPolygon:
 def region_outline(region: RegionSettings, grid: Grid) -> BaseGeometry:
     """Outline of the region on the grid's projection, in metres; edges are densified first, so that parallels stay curved."""
     lonlat = region_lonlat(region)
-    span_deg = max(lonlat.bounds[2] - lonlat.bounds[0], lonlat.bounds[3] - lonlat.bounds[1])
-    dense = shapely.segmentize(lonlat, span_deg / _EDGE_POINTS)
+    west, south, east, north = lonlat.bounds
+    dense = shapely.segmentize(lonlat, min(max(east - west, north - south) / _EDGE_POINTS, _LONGEST_EDGE_DEG))
     projected: BaseGeometry = shapely.transform(dense, lambda xy: np.column_stack(grid.from_lonlat(xy[:, 0], xy[:, 1])))
+    if max(abs(south), abs(north)) == _POLE_DEG or east - west >= _TURN_DEG - 1e-9:
+        # The edge at a pole shrinks to a point, and the two meridians where a region closes around it are one: both go.
+        projected = shapely.union_all(shapely.make_valid(projected), grid_size=_SEAM_M)
+        projected = shapely.MultiPolygon([part for part in shapely.get_parts(projected) if isinstance(part, shapely.Polygon)])
     return projected
 
 
-def region_grid(region: RegionSettings, settings: GridSettings) -> Grid:
+def _centre_deg(region: RegionSettings, settings: GridSettings) -> tuple[float, float]:
+    """Longitude and latitude that the projection is centred on: the settings', or the middle of the region; the pole that it goes around."""
+    west, south, east, north = region_lonlat(region).bounds
+    longitude_deg, latitude_deg = (west + east) / 2, (south + north) / 2
+    if east - west >= _TURN_DEG - 1e-9 and min(abs(south), abs(north)) > _TROPIC_DEG:
+        latitude_deg = math.copysign(_POLE_DEG, latitude_deg)
+    if settings.centre_longitude_deg is not None:
+        longitude_deg = settings.centre_longitude_deg
+    if settings.centre_latitude_deg is not None:
+        latitude_deg = settings.centre_latitude_deg
+    return longitude_deg, latitude_deg
+
+
+def region_grid(region: RegionSettings, settings: GridSettings, most_cells: int = MOST_CELLS) -> Grid:
     """Grid that covers the region, its cell edges at whole multiples of ``cell_m`` from the centre of projection.
 
     It is a Lambert azimuthal equal-area (Snyder 1987, USGS Professional Paper 1395, p. 182) centred on the region, so that areas are true.
@@ -176,9 +216,7 @@ def region_grid(region: RegionSettings, settings: GridSettings) -> Grid:
     SettingsError
         The grid would have more cells than this version takes.
     """
-    west, south, east, north = region_lonlat(region).bounds
-    longitude_deg = settings.centre_longitude_deg if settings.centre_longitude_deg is not None else (west + east) / 2
-    latitude_deg = settings.centre_latitude_deg if settings.centre_latitude_deg is not None else (south + north) / 2
+    longitude_deg, latitude_deg = _centre_deg(region, settings)
     crs = ProjectedCRS(
         LambertAzimuthalEqualAreaConversion(latitude_natural_origin=latitude_deg, longitude_natural_origin=longitude_deg),
         name=f"Lambert azimuthal equal-area {latitude_deg:g} N {longitude_deg:g} E",
@@ -190,8 +228,11 @@ def region_grid(region: RegionSettings, settings: GridSettings) -> Grid:
     first_column, last_column = math.floor(left + 1e-6), math.ceil(right - 1e-6)
     first_row, last_row = math.floor(bottom + 1e-6), math.ceil(top - 1e-6)
     rows, columns = last_row - first_row, last_column - first_column
-    if rows * columns > _MAX_CELLS:
-        msg = f"[grid] cell_m = {settings.cell_m:g} gives {rows} x {columns} cells, more than {_MAX_CELLS:,}. Use larger cells."
+    if rows * columns > most_cells:
+        msg = (
+            f"[grid] cell_m = {settings.cell_m:g} gives {rows} x {columns} cells, more than {most_cells:,}. Use larger cells for make all; then "
+            f"make fine-grid CELL_M={settings.cell_m:g} estimates the region on these, part by part (docs/scale_out.md)."
+        )
         raise SettingsError(msg)
     transform = Affine(settings.cell_m, 0, first_column * settings.cell_m, 0, -settings.cell_m, last_row * settings.cell_m)
     return Grid(crs, transform, (rows, columns))
@@ -199,7 +240,11 @@ def region_grid(region: RegionSettings, settings: GridSettings) -> Grid:
 
 def region_share(grid: Grid, region: RegionSettings) -> Array:
     """Share of each cell's area inside the region, (rows, columns) from 0 to 1."""
-    outline = region_outline(region, grid)
+    return share_inside(region_outline(region, grid), grid)
+
+
+def share_inside(outline: BaseGeometry, grid: Grid) -> Array:
+    """Share of each cell's area inside an outline on the grid's projection, (rows, columns) from 0 to 1."""
     shapely.prepare(outline)
     easting_m, northing_m = grid.centres_m()
     half_m = grid.cell_m / 2

@@ -211,6 +211,11 @@ _JAPANESE = _Words(
 )
 
 
+def dictionary(table: str, elements: Sequence[str]) -> str:
+    """Data dictionary of a table that is there already: what each column may hold, in English, then in Japanese."""
+    return _dictionary(table, template_columns(elements))
+
+
 def _dictionary(table: str, columns: Sequence[SampleColumn]) -> str:
     """What each column holds, in English, then in Japanese."""
     named = {column.name for column in columns}

@@ -21,6 +21,7 @@ from pathlib import Path
 
 from pipeline.errors import ArtefactError, MachineError, PipelineError, SettingsError
 from pipeline.files import clean_stale_temporaries, newest_mtime_ns, sha256_of, take_build_lock, write_if_changed
+from pipeline.installation import INSTALLED_LIBRARIES, LOCK, is_checkout, library_hash
 from pipeline.machine import fault_of, stop_politely, tell, warn
 from pipeline.progress import on_a_terminal, run_with_bar
 from pipeline.text import printable_message
@@ -49,15 +50,22 @@ STAGES_THAT_SHOW = ("map", "index", "report", "table1", "changes")
 PARTS_OF_STAGES = {
     "pipeline/changes/": ("changes", "delta"),
     "pipeline/checklist/": ("table1",),
+    "pipeline/contacts.py": ("validation",),
     "pipeline/core_columns.py": ("simulation",),
     "pipeline/coring/": ("next_cores",),
+    "pipeline/fine_grid/": (),
+    "pipeline/installation.py": ("provenance",),
+    "pipeline/export/": (),
     "pipeline/map_page/": ("map",),
     "pipeline/mining/": ("next_cores", "simulation"),
     "pipeline/number_ids.py": ("index", "provenance", "report"),
     "pipeline/provenance/": ("index", "provenance", "report"),
     "pipeline/published_method.py": ("published_method",),
     "pipeline/published_comparison.py": ("report", "table1", "published_method"),
+    "pipeline/realisations.py": ("simulation",),
     "pipeline/report_page/": ("report",),
+    "pipeline/tiled_kriging.py": ("density", "grade"),
+    "pipeline/tiles/": ("density", "grade", "simulation"),
 }
 """Program files, or folders of them, that only these stages import: a word changed there rebuilds no estimate."""
 
@@ -71,7 +79,8 @@ STAGES_THAT_TELL_THE_PROGRAM = ("provenance",)
 """The stages whose product holds the hash of the whole program: any file of it changes that."""
 
 NO_PART_OF_A_PRODUCT = tuple(
-    f"pipeline/{name}.py" for name in ("scan", "bootstrap", "doctor", "explain", "machine", "new_core", "progress", "reference_survey")
+    f"pipeline/{name}.py"
+    for name in ("scan", "bootstrap", "doctor", "explain", "machine", "make", "new_assessment", "new_core", "progress", "reference_survey")
 )
 """Program files that run before or beside the stages: a change there changes no product."""
 
@@ -199,6 +208,9 @@ def scan(raw: Path, processed: Path, maps: Path) -> list[str]:
     lists = {f"{name}.json": _list_text(_raw_hashes(raw, name)) for name in RAW_LISTS} | program_lists(ROOT)
     elements: list[str] = json.loads(settings["elements.json"])["assessed"]
     settings["elements.mk"] = f"override ELEMENTS := {' '.join(elements)}\n"
+    # Depths below the seafloor need no surface of a marker: the graph has none then.
+    marker = "horizon" if json.loads(settings["grid.json"])["reference"] == "marker" else ""
+    settings["elements.mk"] += f"override MARKER := {marker}\n"
 
     made = [path for path in _products(processed, maps) if path.is_file()]
     bring_out_of_the_future(made)
@@ -280,7 +292,7 @@ def program_lists(root: Path) -> dict[str, str]:
     stages = {path.stem: shared.pop(f"pipeline/stages/{path.name}") for path in sorted((program / "stages").glob("[!_]*.py"))}
     web = {path.relative_to(root).as_posix(): path for path in files_below(program / "web", ("",)) if "__pycache__" not in path.parts}
     common = {name: _sha256(path) for name, path in shared.items() if name not in web and name not in NO_PART_OF_A_PRODUCT}
-    common["requirements.lock"] = _sha256(root / "requirements.lock")
+    common |= _libraries(root)
     lists = {}
     for stage, path in stages.items():
         shown = {name: _sha256(file) for name, file in web.items()} if stage in STAGES_THAT_SHOW else {}
@@ -296,6 +308,13 @@ def program_lists(root: Path) -> dict[str, str]:
             shown |= {file.name: _sha256(file) for file in [root / "Makefile"] if file.is_file()}
         lists[f"program_{stage}.json"] = _list_text({**own, **shown, path.relative_to(root).as_posix(): _sha256(path)})
     return lists
+
+
+def _libraries(root: Path) -> dict[str, str]:
+    """Hash of the lock; where a wheel was installed without one, of the versions that are installed."""
+    if not is_checkout(root) and not (root / LOCK).is_file():
+        return {INSTALLED_LIBRARIES: library_hash()}
+    return {LOCK: _sha256(root / LOCK)}
 
 
 def _settings_texts(raw: Path, processed: Path) -> dict[str, str]:
@@ -319,14 +338,19 @@ def _hashes_of(texts: dict[str, str]) -> dict[str, str]:
 
 
 def _settings_source(raw: Path) -> dict[str, str]:
-    paths = [raw / "assessment.toml", ROOT / "pipeline" / "config.py", ROOT / "requirements.lock"]
+    readers = (ROOT / "pipeline" / f"{name}.py" for name in ("config", "region_rings", "domain_polygons"))
+    paths = [raw / "assessment.toml", *readers, ROOT / "requirements.lock"]
     with suppress(tomllib.TOMLDecodeError, UnicodeDecodeError, KeyError, TypeError):  # config.py explains what is wrong
         paths.append(raw / tomllib.loads((raw / "assessment.toml").read_text(encoding="utf-8-sig"))["region"]["polygon"])
-    return {path.name: _sha256(path) for path in paths if path.is_file()}
+    found = {path.name: _sha256(path) for path in paths if path.is_file()}
+    # Polygons name domains; what they say of other things changes no text of a section.
+    return found | {path.relative_to(raw).as_posix(): _sha256(path) for path in files_below(raw / "domains", RAW_LISTS["domains"])}
 
 
 def remove_unassessed(elements: Iterable[str], processed: Path, maps: Path) -> list[Path]:
-    """Remove products of elements that are no longer assessed, and return them: nobody shall read a stale map.
+    """Remove products of elements that are no longer assessed, and a marker that depths are no longer relative to, and return them.
+
+    Nobody shall read a stale map.
 
     Parameters
     ----------
@@ -347,6 +371,11 @@ def remove_unassessed(elements: Iterable[str], processed: Path, maps: Path) -> l
             if found and found.group(1) not in kept:
                 path.unlink()
                 removed.append(path)
+    if "MARKER := horizon" not in (processed / ".settings" / "elements.mk").read_text(encoding="utf-8"):
+        surface = processed / "horizon.tif"
+        if surface.is_file():
+            surface.unlink()
+            removed.append(surface)
     return removed
 
 
@@ -366,12 +395,14 @@ def _links(parent: Path | None, **targets: Path) -> Path:
         if place.stat().st_uid in (os.getuid(), ROOT.stat().st_uid) and not (folder.is_absolute() and re.search(r"\s", str(folder))):
             return folder
     why = refused[0].strerror if refused else "it belongs to somebody else"
-    message = f"{ROOT / '.cache'} cannot be written ({why}). Make it writable, or name a folder in TMPDIR."
+    first = ROOT / ".cache" if is_checkout(ROOT) else "the folder for temporary files"
+    message = f"{first} cannot be written ({why}). Make it writable, or name a folder in TMPDIR."
     raise MachineError(message)
 
 
 def _link_parents() -> Iterator[Path]:
-    yield ROOT / ".cache"
+    if is_checkout(ROOT):
+        yield ROOT / ".cache"
     with suppress(FileNotFoundError):  # no folder for temporary files can be written
         yield Path(tempfile.gettempdir()) / f"seabed-ree-{os.getuid()}"
 

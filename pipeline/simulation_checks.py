@@ -12,14 +12,17 @@ import numpy as np
 from pipeline.deposit import SOURCES, Deposit, Measured
 from pipeline.geostatistics import scores
 from pipeline.geostatistics.layer_sampler import LayerDraws, left_out_probabilities
+from pipeline.horizon import MarkerDraws
 from pipeline.units import TONNE_PER_GRAM
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
     from pipeline.artefacts import Seafloor
     from pipeline.config import SimulationSettings
-    from pipeline.geostatistics.layered_simulation import LayeredSimulation
+    from pipeline.geostatistics.layered_simulation import Blocks, LayeredSimulation
 
     Array = NDArray[np.float64]
     Integers = NDArray[np.int64]
@@ -53,6 +56,8 @@ class Coarse:
     share : (cells,) array
         Share of each cell that is estimated and inside the region.
     layer_m : float
+    marker : MarkerDraws, optional
+        The marker that the layers are relative to.
     """
 
     deposit: Deposit
@@ -63,6 +68,7 @@ class Coarse:
     nodes: int
     share: Array
     layer_m: float
+    marker: MarkerDraws | None = None
 
     @classmethod
     def of(cls, deposit: Deposit, seafloor: Seafloor, near: Mask, settings: SimulationSettings, nodes: int) -> Coarse:
@@ -75,7 +81,8 @@ class Coarse:
         share = share.reshape(rows, side, columns, side).mean(axis=(1, 3)).ravel()
         cell_m = grid.cell_m * side
         origin_m = float(grid.transform.c) + cell_m / 2, float(grid.transform.f) - cell_m / 2
-        return cls(deposit, settings, origin_m, (rows, columns), cell_m, nodes, share, seafloor.layers.layer_m)
+        marker = MarkerDraws.of(seafloor, deposit.layers, nodes, settings.seed, side)
+        return cls(deposit, settings, origin_m, (rows, columns), cell_m, nodes, share, seafloor.layers.layer_m, marker)
 
     @property
     def off(self) -> set[str]:
@@ -86,11 +93,14 @@ class Coarse:
         """Simulation with these sources off."""
         return self.deposit.simulation(self.origin_m, self.shape, self.cell_m, self.nodes, self.settings.seed, off, **changes)
 
-    def totals_t(self, simulation: LayeredSimulation) -> Array:
-        """(realisations, elements) metal of all that is estimated."""
+    def totals_t(self, simulation: LayeredSimulation, *, marker_held: bool = False) -> Array:
+        """(realisations, elements) metal of all that is estimated; with the marker held, of what is expected to exist of each block."""
         unit = self.cell_m**2 * self.layer_m * TONNE_PER_GRAM
         count = min(self.settings.realisations, _REALISATIONS)
-        found = [blocks.metal_g_m3.sum(axis=1, dtype=np.float64).reshape(-1, self.share.size) @ self.share for blocks in simulation.draws(count)]
+        draws: Iterator[Blocks] = simulation.draws(count)
+        if self.marker is not None:
+            draws = self.marker.held(draws) if marker_held else self.marker.of_all(draws)
+        found = [blocks.metal_g_m3.sum(axis=1, dtype=np.float64).reshape(-1, self.share.size) @ self.share for blocks in draws]
         return np.array(found) * unit
 
 
@@ -107,6 +117,8 @@ def source_shares(coarse: Coarse, whole: LayeredSimulation) -> Content:
     out: Content = {element: {} for element in coarse.deposit.elements}
     held = [source for source in SOURCES if source not in coarse.off and source != "variogram"]
     without = {source: coarse.totals_t(coarse.simulation(coarse.off | {source}, like=whole)) for source in held}
+    if coarse.marker is not None:
+        without["marker"] = coarse.totals_t(whole, marker_held=True)
     for number, element in enumerate(coarse.deposit.elements):
         here = totals[:, number]
         variance = here.var(ddof=1)
@@ -283,8 +295,8 @@ def accuracy(deposit: Deposit) -> Content:
     for number, (name, measured) in enumerate(zip((deposit.elements[0], "density", *deposit.elements[1:]), deposit.measured, strict=True)):
         if not np.isfinite(measured.observed).any():
             continue
-        others = [draws.values for draws in deposit.draws[:number]]
-        below = left_out_probabilities(deposit.draws[number], deposit.models, deposit.positions_m, measured.observed, measured.error_variance, others)
+        draws, others = deposit.conditions(number)
+        below = left_out_probabilities(draws, deposit.models, deposit.positions_m, measured.observed, measured.error_variance, others)
         found = scores.accuracy(below, np.arange(1, 20) / 20)
         out[name] = {
             "goodness": found.goodness,

@@ -46,6 +46,7 @@ from pipeline.stages import (
     cross_validation,
     density,
     grade,
+    horizon,
     next_cores,
     production,
     provenance,
@@ -133,7 +134,7 @@ class Assessment:
         truth = listed(TruthFiles, self.raw, ".json")
         return validation.run(
             self.composites, self.variograms, self.cross_validation, self.grades, self.density, simulation, table, self.seafloor, truth,
-            self.settings.grade, calibration,
+            self.settings.grade, calibration, domains=self.settings.domains,
         )  # fmt: skip
 
     @cached_property
@@ -183,8 +184,12 @@ def assess(raw: Path) -> Assessment:
     """All estimating stages; those that simulate wait until they are asked for."""
     settings = read_settings(raw / "assessment.toml")
     accepted = read_samples(raw)
-    floor = seafloor.run(listed(BathymetryFiles, raw, ".nc", ".tif"), settings.region, settings.grid)
-    layered = composites.run(accepted, floor, settings.region, settings.composites, settings.density, settings.elements)
+    floor = seafloor.run(listed(BathymetryFiles, raw, ".nc", ".tif"), settings.region, settings.grid, settings.domains)
+    if settings.grid.reference == "marker":
+        floor = floor.over(horizon.run(accepted, floor, settings.horizon, settings.variogram, settings.grade))
+    layered = composites.run(
+        accepted, floor, settings.region, settings.composites, settings.density, settings.elements, settings.domains, settings.horizon
+    )
     subjects = [*settings.elements.assessed, "density"]
     variograms = [variogram.run(layered, floor, Subject(subject), settings.variogram) for subject in subjects]
     joint = coregionalisation.run(layered, variograms, floor, settings.variogram)

@@ -152,7 +152,10 @@ def write_report(store: dict, docs: Path) -> None:
             if busy > 0.1:
                 lines += ["", f"Other programs used up to {busy:.1f} cores meanwhile."]
     lines += ["", "## How cost grows", *grown(tasks["scaling"], images)]
-    (docs / "benchmarks.md").write_text("\n".join(lines).replace("\n\n\n", "\n\n") + "\n", encoding="utf-8")
+    # What make bench-large wrote behind it stays.
+    page = docs / "benchmarks.md"
+    _, title, large = page.read_text(encoding="utf-8").partition("\n## Large grids\n") if page.exists() else ("", "", "")
+    page.write_text("\n".join(lines).replace("\n\n\n", "\n\n") + "\n" + title + large, encoding="utf-8")
 
 
 def markdown(table: list[tuple[str, ...]]) -> list[str]:

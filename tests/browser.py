@@ -79,10 +79,11 @@ def may_install() -> bool:
     return on_debian and os.geteuid() == 0 and shutil.which("apt-get") is not None
 
 
-def install(packages: list[str]) -> None:
+def install(packages: list[str], what_for: str = "") -> None:
     """Install Debian packages and say so; a failure is told and left to the tests."""
-    names = " and ".join(f"{package} ({PACKAGES[package]})" for package in packages)
-    print(f"tests: installing {names} with apt-get; BROWSER=skip refuses", flush=True)
+    names = " and ".join(f"{package} ({PACKAGES.get(package, what_for)})" for package in packages)
+    refused = "" if what_for else "; BROWSER=skip refuses"
+    print(f"tests: installing {names} with apt-get{refused}", flush=True)
     env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     for command in (["apt-get", "update"], ["apt-get", "install", "--yes", "--no-install-recommends", *packages]):
         done = subprocess.run(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)

@@ -287,11 +287,12 @@ def test_a_check_assay_is_listed_by_what_reads_samples_and_by_no_estimate(tiny, 
 # ------------------------------------------------------------------ the graph
 
 
-def test_the_graph_is_that_of_make(tmp_path):
+@pytest.mark.parametrize("marker", ["", "horizon"])
+def test_the_graph_is_that_of_make(tmp_path, marker):
     """Make itself, asked for its own reading of its second level, names the same prerequisites."""
-    graph = graph_of(MAKEFILE, ["dy", "gd"])
+    graph = graph_of(MAKEFILE, ["dy", "gd"], marker=marker)
     (tmp_path / "processed" / ".settings").mkdir(parents=True)
-    (tmp_path / "processed" / ".settings" / "elements.mk").write_text("override ELEMENTS := dy gd\n")
+    (tmp_path / "processed" / ".settings" / "elements.mk").write_text(f"override ELEMENTS := dy gd\noverride MARKER := {marker}\n")
     command = ["make", "-npq", f"LINKS={tmp_path}", "-f", str(ROOT / "Makefile"), "products"]
     said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False).stdout
     found = dict(re.findall(rf"(?m)^{tmp_path}/(?:processed|maps)/([\w.]+): (.+)$", said))
@@ -306,13 +307,14 @@ def test_the_graph_is_that_of_make(tmp_path):
 def test_stages_take_what_the_graph_says(tmp_path):
     """The settings in the signature of a stage are those of its rule: neither can go stale alone."""
     import importlib
+    from types import UnionType
     from typing import get_args, get_origin, get_type_hints
 
     from pipeline.config import Section
 
-    for product, made in graph_of(MAKEFILE, ["dy", "gd"]).items():
+    for product, made in graph_of(MAKEFILE, ["dy", "gd"], marker="horizon").items():
         hints = get_type_hints(importlib.import_module(f"pipeline.stages.{made.stage}").run)
-        kinds = [get_args(hint)[0] if get_origin(hint) is list else hint for name, hint in hints.items() if name != "return"]
+        kinds = [get_args(hint)[0] if get_origin(hint) in (list, UnionType) else hint for name, hint in hints.items() if name != "return"]
         sections = {kind.section for kind in kinds if isinstance(kind, type) and issubclass(kind, Section) and kind is not Section}
         if Section not in kinds:
             assert sections == set(made.settings), product

@@ -57,20 +57,20 @@ def base_by_hand(density, metal, column, rule):
     ore = [layer for layer, mud in enumerate(density) if mud > 0 and metal[layer] >= rule.cutoff_ppm * mud]
     if not ore:
         return 0
-    top_m = 0.0 if rule.cutoff_ppm == 0 else column.bottoms_m[ore[0]] - column.layer_m
+    top_m = 0.0 if rule.cutoff_ppm == 0 else column.bottoms_m[ore[0], 0] - column.layer_m
     if top_m > rule.max_cover_m:
         return 0
     worth = {}
     for base in range(1, len(density) + 1):
         taken = [layer for layer in range(base) if density[layer] > 0]
-        mud = sum(density[layer] * (column.layer_m + column.above_m[layer]) for layer in taken)
+        mud = sum(density[layer] * (column.layer_m + column.above_m[layer, 0]) for layer in taken)
         if mud > 0:
             worth[base] = sum(metal[layer] * column.layer_m for layer in taken) - rule.cutoff_ppm * mud
     paying = [base for base, beyond in worth.items() if beyond >= 0]
     if not paying:
         return 0
     base = max(paying, key=lambda base: (worth[base], base)) if rule.break_even else max(paying)
-    return base if column.bottoms_m[base - 1] - top_m >= rule.min_layer_m else 0
+    return base if column.bottoms_m[base - 1, 0] - top_m >= rule.min_layer_m else 0
 
 
 @given(worlds(), RULES)
@@ -91,7 +91,7 @@ def test_totals_are_those_of_a_plain_loop(world, rule, share):
         taken = [layer for layer in range(base[cell]) if density[layer, cell] > 0]
         if taken and share[cell] > 0:
             total[0] += share[cell]
-            total[1] += share[cell] * sum(float(density[layer, cell]) * (column.layer_m + column.above_m[layer]) for layer in taken)
+            total[1] += share[cell] * sum(float(density[layer, cell]) * (column.layer_m + column.above_m[layer, 0]) for layer in taken)
             total[2:] += share[cell] * metal[:, taken, cell].astype(float).sum(axis=1)
     assert added(cumulated(density, metal, column), base, np.array(share)[:, None], lifted=True)[0].tolist() == total.tolist()
 
@@ -169,8 +169,8 @@ def test_mud_on_top_of_the_interval_dilutes_and_is_cover():
 
 def test_a_layer_that_nothing_tells_of_is_lifted_as_barren_mud():
     column = Column.of(Layers(0.0, 4.0, 1.0), np.array([0, 3]))
-    assert column.above_m.tolist() == [0.0, 2.0]
-    assert column.bottoms_m.tolist() == [1.0, 4.0]
+    assert column.above_m.ravel().tolist() == [0.0, 2.0]
+    assert column.bottoms_m.ravel().tolist() == [1.0, 4.0]
 
 
 # --- panels ----------------------------------------------------------------------------------------------------------------------------------------

@@ -219,18 +219,22 @@ def test_each_section_of_the_settings_is_known_to_the_graph():
 
 LAYERS = (
     {"__main__"},
-    {"doctor", "explain"},
+    {"doctor", "explain", "export"},
+    {"new_assessment"},
+    {"make"},
     {"scan", "reference_survey", "new_core", "stages"},
-    {"simulation_checks"},
-    {"deposit"},
+    {"fine_grid", "simulation_checks", "deposit_in_domains"},
+    {"deposit", "contacts"},
     {"changes", "checklist", "map_page", "report_page"},
     {"coring", "provenance"},
     {"published_comparison", "published_method", "mining"},
-    {"bathymetry", "core_columns", "intake", "field"},  # what several stages share
-    {"artefacts"},
+    {"bathymetry", "core_columns", "intake", "field", "horizon", "realisations", "tiled_kriging"},  # what several stages share
+    {"domains"},
+    {"artefacts", "tiles"},
     {"config", "geostatistics", "web", "number_ids", "units", "grid", "files", "progress", "machine"},
-    {"text"},
-    {"errors", "bootstrap"},
+    {"domain_polygons"},
+    {"text", "region_rings"},
+    {"errors", "bootstrap", "installation"},
 )
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 

@@ -17,3 +17,19 @@ def test_steps_are_counted_from_makes_plan(tmp_path):
 
 def test_a_pipe_is_no_terminal():
     assert not progress.on_a_terminal()
+
+
+def test_what_is_counted_passes_on_and_is_told_below_a_bar_only(monkeypatch, capsys):
+    assert list(progress.counted(iter("ab"), 2, "tiles")) == ["a", "b"]
+    assert capsys.readouterr().out == ""
+    monkeypatch.setenv("SEABED_REE_WATCHED", "1")
+    assert list(progress.counted(iter("ab"), 2, "tiles")) == ["a", "b"]
+    assert capsys.readouterr().out == "counted: tiles 1/2\ncounted: tiles 2/2\n"
+
+
+def test_what_a_stage_counts_is_no_line_of_the_build(monkeypatch, capfd):
+    monkeypatch.setattr(progress, "steps_of", lambda _command: 1)
+    assert progress.run_with_bar(["sh", "-c", 'echo "counted: tiles 1/$SEABED_REE_WATCHED"; echo done']) == 0
+    out = capfd.readouterr().out
+    assert "done" in out
+    assert "counted" not in out

@@ -119,7 +119,7 @@ def test_products_of_an_element_no_longer_assessed_are_removed(raw, tmp_path, sc
         path.write_bytes(b"")
     (raw / "assessment.toml").write_text(REGION + '[elements]\nassessed = ["dy"]\n')
     assert scan() == {"elements.json", "elements.mk"}
-    assert (processed / ".settings" / "elements.mk").read_text() == "override ELEMENTS := dy\n"
+    assert (processed / ".settings" / "elements.mk").read_text() == "override ELEMENTS := dy\noverride MARKER := \n"
     assert sorted(scanning.remove_unassessed(["dy"], processed, maps)) == sorted(names)
     assert all(path.exists() for path in kept)
 
@@ -229,6 +229,7 @@ def test_a_repository_that_cannot_be_written_has_its_links_elsewhere(tmp_path, m
     repository, elsewhere = tmp_path / "repository", tmp_path / "tmp"
     for folder in (repository, elsewhere):
         folder.mkdir()
+    (repository / "pyproject.toml").touch()
     (repository / ".cache").write_text("nothing can be made below a file, not even by root")
     monkeypatch.setattr(scanning, "ROOT", repository)
     monkeypatch.setattr(tempfile, "tempdir", str(elsewhere))

@@ -5,8 +5,10 @@ Each type says which file names are its own (``matches``) and how to read and wr
 
 from pipeline.artefacts.changes import FROM_HISTORY, Delta, History, ProgramFiles
 from pipeline.artefacts.core_columns import SimulatedColumn, SimulatedColumns
+from pipeline.artefacts.described import LEGENDS, TEXT_COLUMNS, Band, Column, band_of, symbol
 from pipeline.artefacts.estimates import TONNAGE_COLUMNS, BlockModel, Density, Grade, Tonnage
 from pipeline.artefacts.formats import DENSITY
+from pipeline.artefacts.horizon import Horizon
 from pipeline.artefacts.mining import (
     RECOVERABLE_COLUMNS,
     RECOVERABLE_TOTALS_COLUMNS,
@@ -69,12 +71,14 @@ from pipeline.artefacts.simulation import (
 )
 from pipeline.artefacts.steps import STEP_PPM, STEP_PROBABILITY, not_below, on_steps, step_ppm_of
 from pipeline.artefacts.survey import (
+    NO_DEPTHS,
     REJECTED_COLUMNS,
     BathymetryFiles,
     Composites,
     CoreFiles,
     Domain,
     DomainFiles,
+    Domains,
     Marks,
     PublishedFiles,
     RawFiles,
@@ -93,8 +97,10 @@ __all__ = [
     "DENSITY",
     "DUPLICATE",
     "FROM_HISTORY",
+    "LEGENDS",
     "NEXT_CORES_COLUMNS",
     "NOT_KEPT",
+    "NO_DEPTHS",
     "ORDINARY",
     "ORIGINAL",
     "OVER_CUTOFF",
@@ -119,16 +125,19 @@ __all__ = [
     "STEP_PPM",
     "STEP_PROBABILITY",
     "SUPPLY_COLUMNS",
+    "TEXT_COLUMNS",
     "TONNAGE_COLUMNS",
     "TOTALS_COLUMNS",
     "TOTAL_METAL",
     "WHERES",
     "WHYS",
+    "Band",
     "BathymetryFiles",
     "Beside",
     "BlockModel",
     "Calibration",
     "Classes",
+    "Column",
     "Comparison",
     "Composites",
     "CoreFiles",
@@ -137,9 +146,11 @@ __all__ = [
     "Density",
     "Domain",
     "DomainFiles",
+    "Domains",
     "Estimator",
     "Grade",
     "History",
+    "Horizon",
     "JointModel",
     "Keep",
     "Marks",
@@ -173,6 +184,7 @@ __all__ = [
     "TruthFiles",
     "Validation",
     "Variogram",
+    "band_of",
     "core_table_schema",
     "datapackage",
     "grade_columns",
@@ -181,6 +193,7 @@ __all__ = [
     "on_steps",
     "samples_schema",
     "step_ppm_of",
+    "symbol",
     "table1_schema",
     "table_schema",
     "template_columns",

@@ -70,6 +70,12 @@ class Density:
         write_raster(out, self.grid, bands, {**layer_tags(self.layers), **self.marks.tags(), "source": self.source})
 
 
+def grade_bands(element: str, layers: Layers) -> list[str]:
+    """Names of the bands of ``grade_<element>.tif``, in their order."""
+    places = ["", *(f" {layers.label(layer)}" for layer in range(layers.count))]
+    return [*(f"{element}_{name}ppm{place}" for place in places for name in ("", "sd_")), "slope_of_regression"]
+
+
 @dataclass(frozen=True)
 class Grade:
     """Grade of one element in the blocks, at block support; grades and standard deviations are whole numbers of steps.
@@ -115,13 +121,9 @@ class Grade:
 
     def write(self, out: Path) -> None:
         """Write ``grade_<element>.tif``."""
-        grades = {f"{self.element}_ppm": self.mean_ppm, f"{self.element}_sd_ppm": self.sd_ppm}
-        for layer in range(self.layers.count):
-            label = self.layers.label(layer)
-            grades[f"{self.element}_ppm {label}"] = self.layer_ppm[layer]
-            grades[f"{self.element}_sd_ppm {label}"] = self.layer_sd_ppm[layer]
-        bands: dict[str, NDArray[Any]] = {name: not_below(values) for name, values in grades.items()}
-        bands["slope_of_regression"] = self.slope_of_regression
+        by_layer = [values for layer in range(self.layers.count) for values in (self.layer_ppm[layer], self.layer_sd_ppm[layer])]
+        values: list[NDArray[Any]] = [not_below(grades) for grades in (self.mean_ppm, self.sd_ppm, *by_layer)]
+        bands = dict(zip(grade_bands(self.element, self.layers), [*values, self.slope_of_regression], strict=True))
         own = {"element": self.element, "estimator": self.estimator, "step_ppm": repr(self.step_ppm)}
         tags = {**layer_tags(self.layers), **self.marks.tags(), **own}
         write_raster(out, self.grid, bands, tags)

@@ -25,20 +25,25 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.float64]
 
+OVERVIEW_TILE = 256
+"""Side of the tiles of a raster with overviews, in cells; a raster that fits into one needs none."""
+
 DENSITY = "density"
 """Name of the density among the variograms, where elements have their symbols."""
 
 
 def layer_tags(layers: Layers) -> dict[str, str]:
-    """The layers as tags of a file."""
-    return {"layers_top_m": repr(layers.top_m), "layers_bottom_m": repr(layers.bottom_m), "layers_layer_m": repr(layers.layer_m)}
+    """The layers as tags of a file; with a marker also its name, escaped, because a raster's tags take no line ends."""
+    tags = {"layers_top_m": repr(layers.top_m), "layers_bottom_m": repr(layers.bottom_m), "layers_layer_m": repr(layers.layer_m)}
+    return {**tags, "layers_below_marker": json.dumps(layers.marker)} if layers.marker else tags
 
 
 def layers_from(tags: Mapping[str, Any]) -> Layers:
     """Read back what :func:`layer_tags` made."""
     from pipeline.grid import Layers
 
-    return Layers(float(tags["layers_top_m"]), float(tags["layers_bottom_m"]), float(tags["layers_layer_m"]))
+    marker = json.loads(tags.get("layers_below_marker", '""'))
+    return Layers(float(tags["layers_top_m"]), float(tags["layers_bottom_m"]), float(tags["layers_layer_m"]), marker)
 
 
 def numbers(values: Sequence[float] | Array) -> list[float | None]:
@@ -162,8 +167,29 @@ def read_table(path: Path) -> tuple[pd.DataFrame, dict[str, Any]]:
         raise ArtefactError(msg) from None
 
 
-def write_raster(out: Path, grid: Grid, bands: Mapping[str, NDArray[Any]], tags: dict[str, str]) -> None:
-    """Cloud-optimised GeoTIFF, float32, NaN where unknown; the unit is the last word of a band's name and stands in its unit tag."""
+def write_raster(
+    out: Path,
+    grid: Grid,
+    bands: Mapping[str, NDArray[Any]],
+    tags: dict[str, str],
+    *,
+    overviews: str | None = None,
+    band_tags: Mapping[str, dict[str, str]] | None = None,
+) -> None:
+    """Cloud-optimised GeoTIFF, float32, NaN where unknown; the unit is the last word of a band's name and stands in its unit tag.
+
+    Parameters
+    ----------
+    out : Path
+    grid : Grid
+    bands : mapping of str to (rows, columns) array
+    tags : dict of str to str
+        Of the file.
+    overviews : str, optional
+        How coarser copies are made of a raster larger than one tile (``average``, ``nearest``); without it there are none.
+    band_tags : mapping of str to dict, optional
+        Tags of single bands.
+    """
     import rasterio
     from rasterio.crs import CRS as RasterioCRS
     from rasterio.io import MemoryFile
@@ -183,6 +209,8 @@ def write_raster(out: Path, grid: Grid, bands: Mapping[str, NDArray[Any]], tags:
         "interleave": "PIXEL",
         "num_threads": 1,
     }
+    if overviews is not None:
+        profile |= {"overviews": "IGNORE_EXISTING", "overview_resampling": overviews, "blocksize": OVERVIEW_TILE}
 
     def check(path: Path) -> None:
         with rasterio.open(path) as written:
@@ -193,7 +221,9 @@ def write_raster(out: Path, grid: Grid, bands: Mapping[str, NDArray[Any]], tags:
             for number, (name, values) in enumerate(bands.items(), start=1):
                 raster.write(values.astype(np.float32), number)
                 raster.set_band_description(number, name)
-                raster.set_band_unit(number, _unit_of(name))
+                raster.set_band_unit(number, unit_of_band(name))
+                if band_tags is not None and name in band_tags:
+                    raster.update_tags(number, **{tag: printable(text) for tag, text in band_tags[name].items()})
             # GDAL drops control characters from tags without a word.
             raster.update_tags(**{name: printable(text) for name, text in tags.items()})
         write_whole(out, memory.read(), check)
@@ -239,7 +269,7 @@ def read_raster(path: Path) -> tuple[Grid, dict[str, Array], dict[str, str]]:
 _UNITS = {"ppm": "ppm", "t_m3": "t/m3", "m": "m", "deg": "degree", "share": "1", "regression": "1", "probability": "1", "code": "1", "year": "year"}
 
 
-def _unit_of(band: str) -> str:
+def unit_of_band(band: str) -> str:
     """Unit of a band from the last word of its name."""
     word = band.split(" ")[0]
     return next(unit for suffix, unit in _UNITS.items() if word.endswith("_" + suffix))

@@ -50,6 +50,11 @@ class Variogram:
         ``direction`` (``vertical`` or ``horizontal``), ``lag_m``, ``semivariance``, ``pairs``.
     fit : dict
         How it was fitted, bounds touched, warnings.
+    marks : Marks
+    domains : dict of str to Variogram
+        By the name of each domain in which cores stand: its own layer statistics, and the model that its blocks are kriged with (its own, or that of
+        all domains together, which ``fit`` says). The rest of this object then tells of all domains together, its model of what the means and spreads
+        of each leave. Empty without domains.
     """
 
     subject: str
@@ -60,6 +65,11 @@ class Variogram:
     experimental: list[dict[str, Any]]
     fit: dict[str, Any]
     marks: Marks
+    domains: dict[str, Variogram] = field(default_factory=dict)
+
+    def of(self, domain: str) -> Variogram:
+        """The variogram of a domain; of the whole where it is not named."""
+        return self.domains[domain] if domain else self
 
     @classmethod
     def matches(cls, path: Path) -> bool:
@@ -72,17 +82,26 @@ class Variogram:
         from pipeline.geostatistics.covariance import CovarianceModel
 
         content = json.loads(path.read_text(encoding="utf-8"))
-        model = CovarianceModel.from_dict(content["model"]) if content["model"] is not None else None
-        mean, sd = (array_of(content[key]) for key in ("layer_mean", "layer_sd"))
-        pool = np.array(content["layer_pool"], dtype=np.int64)
-        return cls(content["subject"], model, mean, sd, pool, content["experimental"], content["fit"], Marks.from_tags(content))
+        marks = Marks.from_tags(content)
+
+        def read_one(part: dict[str, Any], domains: dict[str, Any]) -> Any:
+            model = CovarianceModel.from_dict(part["model"]) if part["model"] is not None else None
+            mean, sd = (array_of(part[key]) for key in ("layer_mean", "layer_sd"))
+            pool = np.array(part["layer_pool"], dtype=np.int64)
+            return cls(content["subject"], model, mean, sd, pool, part["experimental"], part["fit"], marks, domains)
+
+        found: Self = read_one(content, {part["domain"]: read_one(part, {}) for part in content.get("domains", ())})
+        return found
 
     def write(self, out: Path) -> None:
         """Write ``variogram_<subject>.json``."""
-        content = {
-            **self.marks.tags(),
-            "subject": self.subject,
-            "unit": unit_of_subject(self.subject),
+        said = {**self.marks.tags(), "subject": self.subject, "unit": unit_of_subject(self.subject), **self._content()}
+        # A list: the order is that of the domains.
+        parts = [{"domain": name, **part._content()} for name, part in self.domains.items()]
+        write_json({**said, "domains": parts} if parts else said, out)
+
+    def _content(self) -> dict[str, Any]:
+        return {
             "model": self.model.to_dict() if self.model is not None else None,
             "layer_mean": numbers(self.layer_mean),
             "layer_sd": numbers(self.layer_sd),
@@ -90,7 +109,6 @@ class Variogram:
             "experimental": self.experimental,
             "fit": self.fit,
         }
-        write_json(content, out)
 
 
 @dataclass(frozen=True)
@@ -108,6 +126,8 @@ class JointModel:
     fit : dict
         How it was fitted, bounds touched, and which variables were left out and why.
     marks : Marks
+    domains : dict of str to JointModel
+        By the name of each domain, as in :class:`Variogram`.
     """
 
     statistics: dict[str, LayerStatistics]
@@ -115,6 +135,11 @@ class JointModel:
     experimental: list[dict[str, Any]]
     fit: dict[str, Any]
     marks: Marks
+    domains: dict[str, JointModel] = field(default_factory=dict)
+
+    def of(self, domain: str) -> JointModel:
+        """The joint model of a domain; of the whole where it is not named."""
+        return self.domains[domain] if domain else self
 
     @classmethod
     def matches(cls, path: Path) -> bool:
@@ -128,15 +153,26 @@ class JointModel:
         from pipeline.geostatistics.layers import LayerStatistics
 
         content = json.loads(path.read_text(encoding="utf-8"))
-        statistics = {
-            part["subject"]: LayerStatistics(array_of(part["layer_mean"]), array_of(part["layer_sd"]), np.array(part["layer_pool"], dtype=np.int64))
-            for part in content["variables"]
-        }
-        model = Coregionalisation.from_dict(content["model"]) if content["model"] is not None else None
-        return cls(statistics, model, content["experimental"], content["fit"], Marks.from_tags(content))
+        marks = Marks.from_tags(content)
+
+        def read_one(part: dict[str, Any], domains: dict[str, Any]) -> Any:
+            statistics = {
+                one["subject"]: LayerStatistics(array_of(one["layer_mean"]), array_of(one["layer_sd"]), np.array(one["layer_pool"], dtype=np.int64))
+                for one in part["variables"]
+            }
+            model = Coregionalisation.from_dict(part["model"]) if part["model"] is not None else None
+            return cls(statistics, model, part["experimental"], part["fit"], marks, domains)
+
+        found: Self = read_one(content, {part["domain"]: read_one(part, {}) for part in content.get("domains", ())})
+        return found
 
     def write(self, out: Path) -> None:
         """Write ``coregionalisation.json``."""
+        said = {**self.marks.tags(), **self._content()}
+        parts = [{"domain": name, **part._content()} for name, part in self.domains.items()]
+        write_json({**said, "domains": parts} if parts else said, out)
+
+    def _content(self) -> dict[str, Any]:
         variables = [
             {
                 "subject": subject,
@@ -147,14 +183,12 @@ class JointModel:
             }
             for subject, part in self.statistics.items()
         ]
-        content = {
-            **self.marks.tags(),
+        return {
             "variables": variables,
             "model": self.model.to_dict() if self.model is not None else None,
             "experimental": self.experimental,
             "fit": self.fit,
         }
-        write_json(content, out)
 
 
 @dataclass(frozen=True)

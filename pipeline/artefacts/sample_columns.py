@@ -251,6 +251,32 @@ SAMPLE_COLUMNS: Final = (
         example="0.2",
     ),
     SampleColumn(
+        "marker_m",
+        "number",
+        Text("Depth of the marker", "マーカー層の深度"),
+        Text(
+            "Depth below the seafloor of the marker horizon as picked in the core, positive down; the same in all rows of a core. "
+            'With [grid] reference = "marker" all depths are counted from it.',
+            "コアで同定したマーカー層の海底面下深度（下向きが正）。同じコアの全行で同一とする。"
+            '[grid] reference = "marker" のとき、深度はすべてこの層から数える。',
+        ),
+        unit="m",
+        least=0,
+        empty=Text("not picked in this core", "このコアでは同定していない"),
+        example="3.4",
+    ),
+    SampleColumn(
+        "unit",
+        "text",
+        Text("Unit", "層序ユニット"),
+        Text(
+            "Unit that the interval belongs to, as the core was described; [horizon] unit and boundary may name one of its boundaries as the marker.",
+            "コア記載による区間の層序ユニット。[horizon] の unit・boundary で、その上面または下面をマーカー層に指定できる。",
+        ),
+        empty=_NOT_STATED,
+        example="II",
+    ),
+    SampleColumn(
         "<element>_ppm",
         "number",
         Text("Grade of <element>", "<element> 品位"),

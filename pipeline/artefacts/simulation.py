@@ -410,8 +410,15 @@ class Keep:
             shape = (frame.layers.count, *frame.grid.shape)
             names = ["dry_bulk_density_t_m3", *(f"{element}_ppm" for element in elements)]
             arrays = [group.create_array(name, shape=(count, *shape), chunks=(1, *shape), dtype="float32", fill_value=float("nan")) for name in names]
+            if frame.layers.marker:
+                own = frame.grid.shape
+                marker = group.create_array("marker_m", shape=(count, *own), chunks=(1, *own), dtype="float32", fill_value=float("nan"))
             for blocks in draws:
-                for array, values in zip(arrays, [blocks.density_t_m3, *(blocks.metal_g_m3 / blocks.density_t_m3)], strict=True):
+                if blocks.marker_m is not None:
+                    marker[blocks.number] = blocks.marker_m.astype(np.float32)
+                with np.errstate(invalid="ignore"):  # a block without mud has no grade
+                    grades = blocks.metal_g_m3 / blocks.density_t_m3
+                for array, values in zip(arrays, [_density(blocks, frame, simulated), *grades], strict=True):
                     whole = np.full(shape, np.nan, dtype=np.float32)
                     whole[simulated] = values
                     array[blocks.number] = whole
@@ -420,6 +427,17 @@ class Keep:
             put_folder_in_place(partial, self.path)
         finally:
             shutil.rmtree(partial, ignore_errors=True)
+
+
+def _density(blocks: Blocks, frame: Seafloor, simulated: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Density of the mud in each block: of that part of it which lies below the seafloor, NaN where none does."""
+    if blocks.marker_m is None:
+        return blocks.density_t_m3
+    from pipeline.geostatistics.marker_surface import thickness_share
+
+    share = thickness_share(blocks.marker_m, 0.0, frame.layers.tops_m[simulated], frame.layers.layer_m).astype(np.float32)
+    with np.errstate(invalid="ignore"):
+        return np.asarray(blocks.density_t_m3 / share)
 
 
 def _require_realisations(folder: Path, count: int) -> None:

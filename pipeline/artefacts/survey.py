@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
@@ -13,22 +13,28 @@ from pipeline.artefacts.formats import layer_tags, layers_from, read_csv, read_g
 from pipeline.artefacts.sample_columns import samples_schema
 from pipeline.errors import ArtefactError
 from pipeline.files import sha256_of
+from pipeline.grid import require_same_grid
+from pipeline.region_rings import together
 from pipeline.text import printable
 from pipeline.units import oxide_per_element
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     import geopandas as gpd
     import pandas as pd
     from numpy.typing import NDArray
 
+    from pipeline.artefacts.horizon import Horizon
     from pipeline.grid import Grid, Layers
 
     Array = NDArray[np.float64]
 
 REJECTED_COLUMNS = ("file", "row", "column", "value", "reason")
+
+NO_DEPTHS = "none"
+"""Source of the depths of an assessment that has none."""
 
 ROLES = ("sample", "check assay")
 """Column ``role`` of ``samples.parquet``: what enters estimates, and further assays of the same intervals."""
@@ -208,7 +214,7 @@ class Domain:
     Parameters
     ----------
     name : str
-        Its property ``name``, or the file's name; any text.
+        Its property ``name``, else ``domain``, else the file's name; any text.
     rings : list
         Of its polygons, holes too: lists of (longitude, latitude) in degrees. Empty where it is no polygon, or cannot be read.
     kind : str
@@ -252,19 +258,23 @@ class DomainFiles(RawFiles):
 def _domain(feature: dict[str, Any], file: str) -> Domain:
     geometry = feature.get("geometry", feature) if feature.get("type") == "Feature" else feature
     properties = feature.get("properties") or {}
-    name = next((str(properties[key]) for key in ("name", "NAME", "Name") if isinstance(properties, dict) and properties.get(key)), file)
+    name = next((str(properties[key]) for key in ("name", "NAME", "Name", "domain") if isinstance(properties, dict) and properties.get(key)), file)
     said = next((properties[key] for key in ("kind", "Kind", "KIND") if isinstance(properties, dict) and properties.get(key)), "")
     what = str(said).strip().lower()
     kind, positions = (geometry or {}).get("type"), (geometry or {}).get("coordinates") or []
     polygons = {"Polygon": [positions], "MultiPolygon": positions}.get(str(kind), [])
     try:
-        rings = [[(float(point[0]), float(point[1])) for point in ring] for polygon in polygons for ring in polygon]
-        sizes = [len(polygon) for polygon in polygons]
+        written = [[[(float(point[0]), float(point[1])) for point in ring] for ring in polygon] for polygon in polygons]
     except (ValueError, TypeError, IndexError):
         return Domain(name, [], what)
     # ASSUME: longitudes may run to 540 degrees east, so that a polygon across the 180th meridian stays in one piece.
+    rings = [ring for polygon in written for ring in polygon]
     usable = all(len(ring) >= 4 and all(abs(longitude) <= 540 and abs(latitude) <= 90 for longitude, latitude in ring) for ring in rings)
-    return Domain(name, rings, what, sizes) if usable else Domain(name, [], what)
+    if not usable:
+        return Domain(name, [], what)
+    # One that is written across the 180th meridian with a jump from 179 to -179 goes on counting.
+    whole = [together(polygon) if polygon else polygon for polygon in written]
+    return Domain(name, [ring for polygon in whole for ring in polygon], what, [len(polygon) for polygon in whole])
 
 
 class TruthFiles(RawFiles):
@@ -347,6 +357,42 @@ def write_rejected(rejected: pd.DataFrame, processed: Path) -> None:
 
 
 @dataclass(frozen=True)
+class Domains:
+    """Parts of the region with statistics of their own, cell by cell.
+
+    Parameters
+    ----------
+    boundary : str
+        ``hard``: only the cores of a domain inform it. ``soft``: means and spreads are its own, the field goes on across the boundary.
+    names : tuple of str
+        As the user wrote them, sorted; that of the cells outside every polygon comes last, where there is one.
+    of_cell : (rows, columns) int array
+        Number of the domain that holds the centre of each cell; -1 where none is assessed.
+    min_cores : int
+        Cores that give a domain spreads and a variogram of its own.
+    """
+
+    boundary: str
+    names: tuple[str, ...]
+    of_cell: NDArray[np.int64]
+    min_cores: int
+
+    def cells(self, name: str) -> NDArray[np.bool_]:
+        """(rows, columns) cells of a domain."""
+        return np.asarray(self.of_cell == self.names.index(name))
+
+    def tags(self) -> dict[str, str]:
+        """All but the cells, as one tag of a raster; escaped, because a raster's tags take no line ends."""
+        return {"domains": json.dumps({"boundary": self.boundary, "names": self.names, "min_cores": self.min_cores})}
+
+    @classmethod
+    def from_raster(cls, tags: Mapping[str, str], codes: Array) -> Self:
+        """Read back what a raster holds."""
+        said = json.loads(tags["domains"])
+        return cls(said["boundary"], tuple(said["names"]), codes.astype(np.int64), int(said["min_cores"]))
+
+
+@dataclass(frozen=True)
 class Seafloor:
     """The grid with depth, slope and the share of each cell inside the region.
 
@@ -357,9 +403,13 @@ class Seafloor:
     depth_m, slope_deg, region_share : (rows, columns) arrays
         Water depth (positive down), slope from the native bathymetry, share of area inside the region; NaN where no bathymetry is.
     source : str
-        Files and resolutions behind the depths.
+        Files and resolutions behind the depths; ``NO_DEPTHS`` where the assessment has none.
     source_resolution_m : float
-        Coarsest node spacing used inside the region.
+        Coarsest node spacing used inside the region; NaN without depths.
+    domains : Domains, optional
+        Where the settings ask for them.
+    horizon : Horizon, optional
+        The marker that the layers are relative to; a file of its own, put here by :meth:`over`.
     """
 
     grid: Grid
@@ -369,6 +419,59 @@ class Seafloor:
     region_share: Array
     source: str
     source_resolution_m: float
+    domains: Domains | None = None
+    horizon: Horizon | None = field(default=None, compare=False)
+
+    def over(self, horizon: Horizon | None) -> Self:
+        """The seafloor with the marker that its layers are relative to; itself where they are relative to the seafloor.
+
+        Raises
+        ------
+        ArtefactError
+            The layers are relative to a marker, and its surface is not given: what of them exists is not known.
+        """
+        if not self.layers.marker or (horizon is None and self.horizon is not None):
+            return self
+        if horizon is None:
+            msg = f"layers are relative to the marker {self.layers.marker!r}, and horizon.tif is missing. Run make all."
+            raise ArtefactError(msg)
+        require_same_grid(self.grid, horizon.grid)
+        return replace(self, horizon=horizon)
+
+    @property
+    def thickness_share(self) -> Array:
+        """Share of each block that lies below the seafloor, (layers, rows, columns), or (layers, 1, 1) ones: it broadcasts.
+
+        It is the expected one where the marker is known with an error.
+
+        Raises
+        ------
+        ArtefactError
+            The layers are relative to a marker that was not put here (:meth:`over`).
+        """
+        if self.layers.marker and self.horizon is None:
+            self.over(None)
+        return np.ones((self.layers.count, 1, 1)) if self.horizon is None else np.nan_to_num(self.horizon.thickness_share())
+
+    @property
+    def exists(self) -> NDArray[np.bool_]:
+        """(rows, columns) cells in which any layer lies below the seafloor; everywhere without a marker, (1, 1)."""
+        return np.asarray(self.thickness_share.max(axis=0) > 0)
+
+    def layer_weights(self, layers: NDArray[np.int64], cells: NDArray[np.bool_]) -> Array | None:
+        """(cells, layers) share of some layers that exists in the chosen cells; ``None`` where all do, because there is no marker."""
+        return None if self.horizon is None else self.thickness_share[layers][:, cells].T
+
+    @property
+    def has_depths(self) -> bool:
+        """Whether the assessment has a depth of its surface at all."""
+        return self.source != NO_DEPTHS
+
+    @property
+    def ground(self) -> NDArray[np.bool_]:
+        """(rows, columns) cells of the region that are there to be estimated: with a depth, where the assessment has depths."""
+        inside = np.nan_to_num(self.region_share) > 0
+        return inside & np.isfinite(self.depth_m) if self.has_depths else inside
 
     @classmethod
     def matches(cls, path: Path) -> bool:
@@ -380,12 +483,17 @@ class Seafloor:
         """Read the raster."""
         grid, bands, tags = read_raster(path)
         depth_m, slope_deg, region_share = (bands[name] for name in ("depth_m", "slope_deg", "region_share"))
-        return cls(grid, layers_from(tags), depth_m, slope_deg, region_share, tags["source"], float(tags["source_resolution_m"]))
+        domains = Domains.from_raster(tags, bands["domain_code"]) if "domain_code" in bands else None
+        resolution_m = float(tags["source_resolution_m"])
+        return cls(grid, layers_from(tags), depth_m, slope_deg, region_share, tags["source"], resolution_m, domains=domains)
 
     def write(self, out: Path) -> None:
         """Write ``seafloor.tif``."""
         bands = {"depth_m": self.depth_m, "slope_deg": self.slope_deg, "region_share": self.region_share}
         tags = {**layer_tags(self.layers), "source": self.source, "source_resolution_m": f"{self.source_resolution_m:.6g}"}
+        if self.domains is not None:
+            bands["domain_code"] = self.domains.of_cell.astype(np.float64)
+            tags |= self.domains.tags()
         write_raster(out, self.grid, bands, tags)
 
 
@@ -398,7 +506,8 @@ class Composites:
     frame : GeoDataFrame
         ``core_id, layer, top_m, bottom_m``; per element ``<e>_ppm`` (weighted by length x density), ``<e>_g_m3`` (accumulation: grade x density
         averaged by length) and ``<e>_sampled_share``; ``dry_bulk_density_t_m3``, ``density_supplied_share`` (share of the length whose density
-        comes from the settings' rule), ``sampled_share``, ``declustering_weight`` (sums to 1 in a layer); WGS 84 points.
+        comes from the settings' rule), ``sampled_share``, ``declustering_weight`` (sums to 1 in a layer); WGS 84 points. With domains also
+        ``domain``, the one that the core stands in.
     layers : Layers
     density_source : str
         ``measured``, ``prior`` or ``measured, gaps supplied``.
@@ -406,6 +515,9 @@ class Composites:
     group_oxides : dict of str to dict
         By assessed group of elements: ``factor`` (mass of its oxides over that of its metals), ``source`` (``samples``, ``settings``) and
         ``samples``, the number of those that carry every member. A group whose factor is not known is not there.
+    domains : tuple of str
+        Names of the domains, whether cores stand in them or not; empty without domains.
+    warnings : tuple of str
     """
 
     frame: gpd.GeoDataFrame
@@ -414,6 +526,15 @@ class Composites:
     density_source: str
     marks: Marks
     group_oxides: dict[str, dict[str, Any]] = field(default_factory=dict)
+    domains: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = field(default=(), compare=False)
+
+    def bottoms_m(self, core_ids: Iterable[str]) -> Array:
+        """(cores,) depth below the seafloor of the bottom of the assessed interval; below a marker its own in each core, NaN without a pick."""
+        if not self.layers.marker:
+            return np.array([self.layers.bottom_m for _ in core_ids])
+        picked = self.frame.groupby("core_id")["marker_m"].first()
+        return np.array([self.layers.bottom_m + float(picked.get(core, np.nan)) for core in core_ids])
 
     def oxide_per_metal(self, element: str) -> float | None:
         """Mass of oxide per mass of an element or of a group of them; ``None`` where it is not known."""
@@ -428,10 +549,11 @@ class Composites:
     def read(cls, path: Path, _raw: Path | None = None) -> Self:
         """Read the table."""
         frame, notes = read_geoparquet(path)
-        return cls(frame, layers_from(notes), tuple(notes["elements"]), notes["density_source"], Marks.from_tags(notes), notes["group_oxides"])
+        elements, domains = tuple(notes["elements"]), tuple(notes.get("domains", ()))
+        return cls(frame, layers_from(notes), elements, notes["density_source"], Marks.from_tags(notes), notes["group_oxides"], domains)
 
     def write(self, out: Path) -> None:
         """Write ``composites.parquet``."""
         own = {"elements": list(self.elements), "density_source": self.density_source, "group_oxides": self.group_oxides}
-        notes = {**layer_tags(self.layers), **self.marks.tags(), **own}
+        notes = {**layer_tags(self.layers), **self.marks.tags(), **own, **({"domains": list(self.domains)} if self.domains else {})}
         write_geoparquet(self.frame, out, notes)

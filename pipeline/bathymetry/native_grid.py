@@ -99,30 +99,34 @@ class NativeGrid:
             Bilinear between the four nodes around a position. Beside a hole, the depth of the nearest of them that is known. NaN where none
             is, and outside the grid.
         """
+        return self.values_at(-self.elevation_m, longitude_deg, latitude_deg)
+
+    def values_at(self, values: Array, longitude_deg: Array, latitude_deg: Array) -> Array:
+        """Values on the native nodes at positions in degrees, as :meth:`depth_at`: each by itself, whatever other positions are asked for."""
         row, column = self._pixel_of(longitude_deg, latitude_deg)
         inside = self._inside(row, column)
         row, column = np.where(inside, row, 0.0), np.where(inside, column, 0.0)
-        depths_m, weights = self._four_nodes(row, column)
-        known = np.isfinite(depths_m)
-        bilinear_m = np.where(known, depths_m * weights, 0.0).sum(axis=0)
+        around, weights = self._four_nodes(values, row, column)
+        known = np.isfinite(around)
+        bilinear = np.where(known, around * weights, 0.0).sum(axis=0)
         # The nearest node is the one of the largest weight.
         nearest = np.argmax(np.where(known, weights, -1.0), axis=0)
-        nearest_m = np.take_along_axis(depths_m, nearest[None], axis=0)[0]
-        return np.where(inside, np.where(known.all(axis=0), bilinear_m, nearest_m), np.nan)
+        of_nearest = np.take_along_axis(around, nearest[None], axis=0)[0]
+        return np.where(inside, np.where(known.all(axis=0), bilinear, of_nearest), np.nan)
 
-    def _four_nodes(self, row: Array, column: Array) -> tuple[Array, Array]:
-        """(4, n) depths of the nodes around positions, and their bilinear weights; at the margin the outermost nodes count twice."""
+    def _four_nodes(self, values: Array, row: Array, column: Array) -> tuple[Array, Array]:
+        """(4, n) values of the nodes around positions, and their bilinear weights; at the margin the outermost nodes count twice."""
         rows, columns = self.elevation_m.shape
         upper, left = np.floor(row).astype(int), np.floor(column).astype(int)
         down, across = row - upper, column - left
-        depths_m, weights = [], []
+        around, weights = [], []
         for step_down, weight_down in ((0, 1 - down), (1, down)):
             for step_across, weight_across in ((0, 1 - across), (1, across)):
                 at_row = np.clip(upper + step_down, 0, rows - 1)
                 at_column = (left + step_across) % columns if self._goes_round else np.clip(left + step_across, 0, columns - 1)
-                depths_m.append(-self.elevation_m[at_row, at_column])
+                around.append(values[at_row, at_column])
                 weights.append(weight_down * weight_across)
-        return np.array(depths_m), np.array(weights)
+        return np.array(around), np.array(weights)
 
     def slope_deg(self) -> Array:
         """Slope in degrees from third-order finite differences on the native nodes (Horn 1981, Proc. IEEE 69:14)."""

@@ -36,7 +36,7 @@ _WIDTH_ERROR = 0.889
 """Standard error of that width over the width itself, times the root of the number of draws of a normal variable (David & Nagaraja 2003, ch. 10)."""
 
 _ROWS = ("intake", "composites", "density", "elements")
-_MODEL = (*_ROWS, "variogram", "cross_validation", "grade")
+_MODEL = (*_ROWS, "domains", "variogram", "cross_validation", "grade")
 ACTS_ON: dict[str, tuple[str, ...]] = {
     "removed": (),
     "edited": _ROWS,
@@ -44,8 +44,8 @@ ACTS_ON: dict[str, tuple[str, ...]] = {
     "refilled": _ROWS,
     "cells": (*_MODEL, "tonnage"),
     "model": _MODEL,
-    "realisations": (*_MODEL, "tonnage", "simulation"),
-    "frame": ("region", "grid"),
+    "realisations": (*_MODEL, "tonnage", "simulation", "horizon"),
+    "frame": ("region", "grid", "horizon"),
     "lifted": (*_MODEL, "region", "grid", "tonnage", "simulation", "recoverable", "place", "production"),
 }
 """Sections of the settings that act on a step; the other sections act on no tonnes in place."""
@@ -251,6 +251,10 @@ class _Following:
         """Kriged totals from step to step, or why there are none."""
         if self.old["frame"] != self.new["frame"]:
             return {}, "other_frame"
+        if self.seafloor.layers.marker:
+            return {}, "below_a_marker"
+        if self.seafloor.domains is not None or self.old["settings"].get("domains", {}).get("boundary", "none") != "none":
+            return {}, "in_domains"
         if any(kept["variograms"][self.element]["model"] is None for kept in (self.old, self.new)):
             return {}, "no_model"
         if self.old["floor"] != self.new["floor"] and self.old["estimators"][self.element]["drift"]:

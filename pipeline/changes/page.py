@@ -9,6 +9,7 @@ from pipeline.changes.content import waterfall_of
 from pipeline.changes.words import both
 from pipeline.text import printable
 from pipeline.web.start_page import filled_in
+from pipeline.web.terms import MUD
 from pipeline.web.texts import element_name, left_out, not_measured
 
 if TYPE_CHECKING:
@@ -111,7 +112,7 @@ _WORDS: Final[dict[str, Text]] = {
 }
 
 
-def changes_page(content: dict[str, Any], title: str) -> str:
+def changes_page(content: dict[str, Any], title: str, deposit: str = MUD) -> str:
     """Whole page, self-contained: the same comparison makes the same bytes."""
     told = {
         "title": printable(title),
@@ -123,7 +124,7 @@ def changes_page(content: dict[str, Any], title: str) -> str:
     if told["compared"]:
         told |= _compared(content)
     own = {**_WORDS, **not_measured(content["data_kind"]), **left_out(int(content["rows_left_out"]))}
-    return filled_in("changes.html.j2", own, told)
+    return filled_in("changes.html.j2", own, told, deposit=deposit)
 
 
 def _compared(content: dict[str, Any]) -> dict[str, Any]:

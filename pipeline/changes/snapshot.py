@@ -80,7 +80,10 @@ def snapshot(
         "headline": _headline(tonnage),
         "recoverable_t": _recoverable_t(recoverable),
         "frame": _digest(
-            seafloor.grid.crs.to_wkt(), *map(repr, (tuple(seafloor.grid.transform), seafloor.grid.shape, seafloor.layers)), seafloor.region_share
+            seafloor.grid.crs.to_wkt(),
+            *map(repr, (tuple(seafloor.grid.transform), seafloor.grid.shape, seafloor.layers)),
+            seafloor.region_share,
+            *([seafloor.layers.marker] if seafloor.layers.marker else []),
         ),
         "floor": _digest(seafloor.depth_m, seafloor.slope_deg),
         "regions": _regions(composites, cross_validation, grades, seafloor, settings),

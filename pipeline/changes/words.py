@@ -100,6 +100,15 @@ REASONS: Final[dict[str, Text]] = {
         "There is no spatial model of this element in one of the builds, so the difference is one step.",
         "どちらかのビルドにこの元素の空間モデルがないため、差は一つの段階として示します。",
     ),
+    "below_a_marker": both(
+        "The layers are relative to a marker, of which each build has a surface of its own: totals are not kriged again with the old model, so the "
+        "difference is one step.",
+        "層をマーカー層から数えており、その面はビルドごとに異なるため、前回のモデルではクリギングし直しません。差は一つの段階として示します。",
+    ),
+    "in_domains": both(
+        "The region is divided into domains, whose parts are not kriged again with the old models: the difference is one step.",
+        "対象域がドメインに分かれており、前回のモデルではクリギングし直しません。差は一つの段階として示します。",
+    ),
     "not_solvable": both(
         "The old model cannot be used with the cores that are left, so the difference is one step.",
         "残ったコアでは前回のモデルを使えないため、差は一つの段階として示します。",

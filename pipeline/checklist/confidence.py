@@ -203,6 +203,7 @@ _SOURCES = {
     "mean_and_spread": both("mean and spread of the layers", "各層の平均とばらつき"),
     "unsampled_layers": both("layers that cores do not show", "コアで見えない層"),
     "assay_error": both("assay and sampling error", "分析・採取の誤差"),
+    "marker": both("depth of the marker", "マーカー層の深度"),
     "density": both("density", "密度"),
     "variogram": both("the spatial model", "空間モデル"),
 }

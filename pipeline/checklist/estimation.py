@@ -30,7 +30,7 @@ from pipeline.checklist.facts import (
     tonnes_at,
 )
 from pipeline.published_comparison import published_comparison
-from pipeline.web.texts import capital, symbol_of
+from pipeline.web.texts import below, capital, symbol_of
 
 if TYPE_CHECKING:
     from pipeline.artefacts import Variogram
@@ -107,8 +107,8 @@ def _dimensions(facts: Facts) -> Finding:
             both(f"Region {number(facts.region_km2)} km², {depth['en']}. ", f"対象域 {number(facts.region_km2)} km²、{depth['ja']}。"),
             areas,
             both(
-                f"Interval {metres(layers.top_m)} to {metres(layers.bottom_m)} m below the seafloor.",
-                f"海底下 {metres(layers.top_m)}～{metres(layers.bottom_m)} m。",
+                f"Interval {metres(layers.top_m)} to {metres(layers.bottom_m)} m {below(layers.marker)['en']}.",
+                f"{below(layers.marker)['ja']} {metres(layers.top_m)}～{metres(layers.bottom_m)} m。",
             ),
         ],
         en="",

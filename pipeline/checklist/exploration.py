@@ -22,7 +22,7 @@ from pipeline.checklist.facts import (
     span,
 )
 from pipeline.text import printable
-from pipeline.web.texts import symbol_of
+from pipeline.web.texts import below, symbol_of
 
 _MOST_FILES = 5
 
@@ -63,16 +63,16 @@ def _geology(facts: Facts) -> Finding:
         if not profile:
             continue
         richest, poorest = (choose(profile, key=lambda part: part["data_ppm"]) for choose in (max, min))
-        symbol = symbol_of(element)
+        symbol, plane = symbol_of(element), below(facts.composites.layers.marker)
         if richest["data_ppm"] == poorest["data_ppm"]:
             mean = number(richest["data_ppm"], 1)
             parts.append(both(f"{symbol}: the means of all layers are {mean} ppm.", f"{symbol}：全層の平均が {mean} ppm です。"))
             continue
         parts.append(
             both(
-                f"{symbol} is richest around {number(richest['middle_m'], 1)} m below the seafloor (layer mean {number(richest['data_ppm'], 1)} "
+                f"{symbol} is richest around {number(richest['middle_m'], 1)} m {plane['en']} (layer mean {number(richest['data_ppm'], 1)} "
                 f"ppm) and poorest around {number(poorest['middle_m'], 1)} m ({number(poorest['data_ppm'], 1)} ppm).",
-                f"{symbol} は海底下 {number(richest['middle_m'], 1)} m付近で最も高く（層平均 {number(richest['data_ppm'], 1)} ppm）、"
+                f"{symbol} は{plane['ja']} {number(richest['middle_m'], 1)} m付近で最も高く（層平均 {number(richest['data_ppm'], 1)} ppm）、"
                 f"{number(poorest['middle_m'], 1)} m付近で最も低い値です（{number(poorest['data_ppm'], 1)} ppm）。",
             )
         )
@@ -115,7 +115,8 @@ def _aggregation(facts: Facts) -> Finding:
 
 def _intercepts(facts: Facts) -> Finding:
     layers, cores = facts.composites.layers, facts.cores
-    through = int((cores["reach_m"] >= layers.bottom_m - 1e-9).sum())
+    # Below a marker the interval ends at another depth in each core.
+    through = int((cores["reach_m"].to_numpy(dtype=float) >= facts.composites.bottoms_m(cores.index) - 1e-9).sum())
     return partly(
         both(
             f"Lengths down a core are taken as true thickness. {through} of {len(cores)} cores reach the bottom of the assessed interval "

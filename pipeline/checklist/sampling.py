@@ -282,6 +282,8 @@ def _depths(facts: Facts) -> Finding:
 
 def _bathymetry(facts: Facts) -> Finding:
     floor = facts.seafloor
+    if not floor.has_depths:
+        return absent(both("The assessment has no depths, by its settings.", "設定により、水深データを用いていません。"))
     value = both(
         f"Bathymetry, with the spacing of its nodes: {named([floor.source])['en']}. Cells: {number(floor.grid.cell_m)} m.",
         f"水深データ（格子間隔）：{named([floor.source])['ja']}。セル：{number(floor.grid.cell_m)} m。",

@@ -103,7 +103,7 @@ class Distribution:
         self.over = np.zeros((self.items, len(self.cutoffs) + 1), dtype=np.uint16)
 
     def add(self, values: NDArray[Any]) -> None:
-        """Count one realisation, an (items,) array."""
+        """Count one realisation, an (items,) array; what is NaN is not there in it, and percentiles and probabilities are of the others."""
         if self.count == _MOST:
             msg = f"percentiles take up to {_MOST:,} realisations"
             raise ValueError(msg)
@@ -112,15 +112,17 @@ class Distribution:
         _count(values.reshape(-1), np.log(self.low), 1 / step, np.array(self.cutoffs, dtype=np.float64), self.counts, self.over)
 
     def percentiles(self, shares: Sequence[float]) -> Array:
-        """(shares, items) values below which the given shares of realisations lie."""
+        """(shares, items) values below which the given shares of realisations lie; NaN for what was in none."""
         step = np.log(self.high / self.low) / self.classes
         out = np.empty((len(shares), self.items))
-        _percentiles(self.counts, self.count, np.array(shares, dtype=np.float64), np.log(self.low), step, out)
+        _percentiles(self.counts, np.array(shares, dtype=np.float64), np.log(self.low), step, out)
         return out
 
     def probabilities(self) -> Array:
-        """(cutoffs, items) share of the realisations at or over each cut-off."""
-        return np.asarray(np.cumsum(self.over[:, :0:-1], axis=1, dtype=np.int64)[:, ::-1].T / max(self.count, 1))
+        """(cutoffs, items) share of the realisations at or over each cut-off; NaN for what was in none."""
+        over = np.cumsum(self.over[:, ::-1], axis=1, dtype=np.int64)
+        with np.errstate(invalid="ignore"):
+            return np.asarray(over[:, -2::-1].T / over[:, -1])
 
 
 @numba.njit(cache=CACHE, nogil=True, error_model="numpy")
@@ -200,8 +202,11 @@ def _ranked(counts: Any, rank: int) -> float:  # pragma: no cover - compiled
 
 
 @numba.njit(parallel=True, cache=CACHE, nogil=True, error_model="numpy")
-def _percentiles(counts: Any, count: int, shares: Array, low: float, step: float, out: Array) -> None:  # pragma: no cover - compiled
+def _percentiles(counts: Any, shares: Array, low: float, step: float, out: Array) -> None:  # pragma: no cover - compiled
     for i in numba.prange(counts.shape[0]):
+        count = 0
+        for number in range(counts.shape[1]):
+            count += int(counts[i, number])
         for s in range(shares.size):
             wanted = min(max(shares[s] * (count + 1), 1.0), float(count))
             rank = int(wanted)

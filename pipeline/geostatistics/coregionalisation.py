@@ -49,6 +49,13 @@ class Coregionalisation:
     ValueError
         Shapes do not fit, a structure's sill is not 1, or a matrix is not symmetric or not positive semi-definite: an eigenvalue below
         -1e-9 of the trace, after scaling every variable to unit variance so that units do not matter.
+
+    Examples
+    --------
+    >>> sills = np.array([[[0.9, 0.6], [0.6, 0.8]]])
+    >>> model = Coregionalisation(np.diag([0.1, 0.2]), (Structure("spherical", 1.0, 500.0),), sills)
+    >>> model.variables, model.variance.tolist()
+    (2, [[1.0, 0.6], [0.6, 1.0]])
     """
 
     nugget: Array
@@ -168,6 +175,14 @@ def direct_and_cross_variograms(
     ------
     TooFewSamples
         Two variables are never known together at a pair in any lag.
+
+    Examples
+    --------
+    >>> positions_m = np.array([[0.0, 0.0, 0.5], [100.0, 0.0, 0.5], [200.0, 0.0, 0.5]])
+    >>> values = np.array([[1.0, 5.0], [2.0, 4.0], [4.0, 1.0]])
+    >>> rows = direct_and_cross_variograms(positions_m, values, np.array(["a", "b", "c"]), 1.0, np.array([0.0, 150.0]))
+    >>> [[one.semivariance.tolist() for one in row] for row in rows]
+    [[[1.25]], [[-1.75], [2.5]]]
     """
     return tuple(
         tuple(experimental_cross_variogram(positions_m, values[:, i], values[:, j], cores, layer_m, lag_edges_m) for j in range(i + 1))
@@ -187,10 +202,26 @@ def shared_structures(
     kind, horizontal_range_m, vertical_range_m
         As for :func:`fit_variogram`.
 
+    Returns
+    -------
+    tuple of Structure
+        An anisotropic one and, where there are vertical lags, a zonal one.
+
     Raises
     ------
     TooFewSamples
         A variable has no pair in any lag.
+
+    Examples
+    --------
+    >>> from itertools import product
+    >>> positions_m = np.array([[x, y, 0.5] for x, y in product(range(0, 600, 100), repeat=2)], dtype=float)
+    >>> one = np.sin(positions_m[:, 0] / 150) + np.cos(positions_m[:, 1] / 200)
+    >>> values = np.column_stack([one, 2 * one + np.tile([0.1, -0.1], 18)])
+    >>> rows = direct_and_cross_variograms(positions_m, values, np.arange(36), 1.0, np.arange(0.0, 500.0, 100.0) + 50.0)
+    >>> structures = shared_structures(rows, "spherical", (100.0, 2_000.0), (1.0, 1.0))
+    >>> len(structures), structures[0].sill
+    (1, 1.0)
     """
     scales = _scales(experimental)
     direct = [row[-1] for row in experimental]
@@ -238,6 +269,18 @@ def fit_coregionalisation(
         A variable has no pair in any lag.
     ValueError
         A structure depends on the direction of the horizontal lag.
+
+    Examples
+    --------
+    >>> from itertools import product
+    >>> positions_m = np.array([[x, y, 0.5] for x, y in product(range(0, 600, 100), repeat=2)], dtype=float)
+    >>> one = np.sin(positions_m[:, 0] / 150) + np.cos(positions_m[:, 1] / 200)
+    >>> values = np.column_stack([one, 2 * one + np.tile([0.1, -0.1], 18)])
+    >>> rows = direct_and_cross_variograms(positions_m, values, np.arange(36), 1.0, np.arange(0.0, 500.0, 100.0) + 50.0)
+    >>> structures = shared_structures(rows, "spherical", (100.0, 2_000.0), (1.0, 1.0))
+    >>> model = fit_coregionalisation(rows, structures).model
+    >>> model.sills.shape, bool(model.variance[0, 1] > 0)
+    ((1, 2, 2), True)
     """
     scales = _scales(experimental)
     v = len(experimental)

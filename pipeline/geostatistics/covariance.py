@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 _KINDS = {"spherical": 0, "exponential": 1, "gaussian": 2, "cubic": 3, "matern32": 4, "matern52": 5}
 _FINITE = ("spherical", "cubic")
 # Reduced lags at which the correlation has fallen to 5 %: roots of (1 + x) e^-x = 0.05 and (1 + x + x^2/3) e^-x = 0.05.
-_MATERN32_SCALE = 4.743864518390577
-_MATERN52_SCALE = 5.918649346310187
+MATERN32_SCALE = 4.743864518390577
+MATERN52_SCALE = 5.918649346310187
 
 
 @dataclass(frozen=True)
@@ -65,6 +65,12 @@ class Structure:
     ------
     ValueError
         The covariance would not be positive definite.
+
+    Examples
+    --------
+    >>> part = Structure("spherical", 0.9, 8_000.0, vertical_range_m=4.0, minor_range_m=5_000.0, azimuth_deg=30.0)
+    >>> part.ranges_m, part.is_layered
+    ((8000.0, 5000.0, 4.0), False)
     """
 
     kind: str
@@ -161,6 +167,21 @@ class CovarianceModel:
 
     The nugget is part of the variance of a point; it is absent between distinct points, inside a block, and between a datum and a block
     (the convention of gstat; Pebesma 2004).
+
+    Parameters
+    ----------
+    nugget : float
+        Variance without spatial correlation, not negative.
+    structures : tuple of Structure
+        Their covariances add up.
+
+    Examples
+    --------
+    >>> model = CovarianceModel(0.1, (Structure("spherical", 0.9, 1_000.0, vertical_range_m=4.0),))
+    >>> model.sill, model.at_lag(np.array([0.0, 500.0, 1_000.0]), np.zeros(3)).round(6).tolist()
+    (1.0, [0.9, 0.28125, 0.0])
+    >>> model.semivariance(np.array([500.0]), np.array([0.0])).round(6).tolist()
+    [0.71875]
     """
 
     nugget: float
@@ -278,10 +299,21 @@ def block_nodes(size_m: tuple[float, float, float], nodes: tuple[int, int, int],
     rule : {"gauss", "midpoint"}
         Gauss-Legendre nodes (gstat's), or centres of equal parts.
 
+    Returns
+    -------
+    Block
+        ``offsets_m`` and ``weights``, which unpack as a pair.
+
     Raises
     ------
     ValueError
         The rule is neither.
+
+    Examples
+    --------
+    >>> block = block_nodes((500.0, 500.0, 1.0), (4, 4, 2))
+    >>> block.offsets_m.shape, round(float(block.weights.sum()), 12)
+    ((32, 3), 1.0)
     """
     if rule not in ("gauss", "midpoint"):
         msg = f"unknown rule {rule!r}; known are gauss, midpoint"
@@ -454,11 +486,11 @@ def add_covariance(kind: int, sill: float, h2: Array, n: int, out: Array) -> Non
             out[c] += sill * (1.0 - q * (7.0 - h * (8.75 - q * (3.5 - 0.75 * q))))
     elif kind == 4:
         for c in range(n):
-            x = _MATERN32_SCALE * np.sqrt(h2[c])
+            x = MATERN32_SCALE * np.sqrt(h2[c])
             out[c] += sill * (1.0 + x) * exponential(-x)
     else:
         for c in range(n):
-            x = _MATERN52_SCALE * np.sqrt(h2[c])
+            x = MATERN52_SCALE * np.sqrt(h2[c])
             out[c] += sill * (1.0 + x * (1.0 + x / 3.0)) * exponential(-x)
 
 

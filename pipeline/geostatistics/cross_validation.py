@@ -26,10 +26,25 @@ _WHISKER = 1.5
 def leave_one_core_out(cores: NDArray[Any]) -> Integers:
     """One fold for each core, numbered in the order of the labels: an (n,) int array.
 
+    Parameters
+    ----------
+    cores : (n,) array
+        Label of each datum's core.
+
+    Returns
+    -------
+    (n,) int array
+        Number of each datum's fold.
+
     Raises
     ------
     TooFewSamples
         Fewer than two cores.
+
+    Examples
+    --------
+    >>> leave_one_core_out(np.array(["PC-02", "PC-01", "PC-02"])).tolist()
+    [1, 0, 1]
     """
     labels, fold = np.unique(cores, return_inverse=True)
     if labels.size < 2:
@@ -131,6 +146,10 @@ def cross_validate(estimator: FoldEstimator, fold: Integers) -> CrossValidation:
     fold : (n,) int array
         From :func:`spatial_folds` or :func:`leave_one_core_out`.
 
+    Returns
+    -------
+    CrossValidation
+
     Raises
     ------
     TooFewSamples
@@ -204,12 +223,23 @@ def area_of_applicability(training: Array, new: Array, fold: Integers, weights: 
     weights : (predictors,) array, optional
         Importance of each predictor, not negative; equal by default.
 
+    Returns
+    -------
+    Applicability
+
     Raises
     ------
     TooFewSamples
         There is only one fold.
     ValueError
         A training predictor is not finite or does not vary (give it weight 0 or leave it out), weights are negative or all zero, shapes differ.
+
+    Examples
+    --------
+    >>> cores_km, fold = np.array([[0.0], [1.0], [2.0], [3.0]]), np.array([0, 0, 1, 1])
+    >>> found = area_of_applicability(cores_km, np.array([[1.5], [9.0]]), fold)
+    >>> found.inside.tolist()
+    [True, False]
     """
     predictors = np.shape(training)[-1]
     weights = np.ones(predictors) if weights is None else np.asarray(weights, dtype=float)

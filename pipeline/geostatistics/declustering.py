@@ -40,6 +40,12 @@ def polygonal_weights(easting_m: Array, northing_m: Array, region: BaseGeometry)
     -------
     (n,) array
         Weights that sum to 1; equal weights where no polygon touches the region.
+
+    Examples
+    --------
+    >>> from shapely import box
+    >>> polygonal_weights(np.array([100.0, 200.0, 900.0]), np.full(3, 500.0), box(0.0, 0.0, 1_000.0, 1_000.0)).round(3).tolist()
+    [0.15, 0.4, 0.45]
     """
     positions, owner, times = np.unique(np.column_stack([easting_m, northing_m]), axis=0, return_inverse=True, return_counts=True)
     owner = np.asarray(owner).ravel()
@@ -186,12 +192,23 @@ def density_association(positions_m: Array, values: Array) -> Association:
     values : (n,) array
         Finite.
 
+    Returns
+    -------
+    Association
+
     Raises
     ------
     TooFewSamples
         There is no position.
     ValueError
         A position or value is not finite.
+
+    Examples
+    --------
+    >>> easting_m = np.array([0.0, 10.0, 20.0, 35.0, 60.0, 100.0, 160.0, 250.0])
+    >>> positions_m = np.column_stack([easting_m, np.zeros(8)])
+    >>> round(density_association(positions_m, -easting_m).correlation, 3)
+    0.929
     """
     sites_m, site, times = _sites(positions_m)
     _refuse_missing(values)
@@ -266,12 +283,23 @@ def cell_declustering(
     significance : float
     origins : int
 
+    Returns
+    -------
+    Declustering
+
     Raises
     ------
     TooFewSamples
         There is no position.
     ValueError
         A position or value is not finite, a cell side is not positive, or the weights given sum to nothing.
+
+    Examples
+    --------
+    >>> evenly_m = np.array([[x, y] for x in range(0, 400, 100) for y in range(0, 400, 100)], dtype=float)
+    >>> found = cell_declustering(evenly_m, np.arange(16.0))
+    >>> found.method, round(float(found.weights @ np.arange(16.0)), 6)
+    ('equal', 7.5)
     """
     association = density_association(positions_m, values)
     if cells_m is None:

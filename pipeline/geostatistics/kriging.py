@@ -131,12 +131,30 @@ def cokrige(
     drift, target_drift, error_variance, block, neighbourhood, cores
         As in :func:`krige`. A drift belongs to the variable estimated.
 
+    Returns
+    -------
+    Estimate
+        Of the variable asked for, in its own unit.
+
     Raises
     ------
     TooFewSamples
         As in :func:`krige`, or the estimated variable has no datum. Coincident data of one variable must be merged.
     ValueError
         As in :func:`krige`.
+
+    Examples
+    --------
+    A well-known second variable stands in where the first was not measured:
+
+    >>> from pipeline.geostatistics.coregionalisation import Coregionalisation
+    >>> from pipeline.geostatistics.covariance import Structure
+    >>> model = Coregionalisation(np.zeros((2, 2)), (Structure("spherical", 1.0, 500.0),), np.array([[[1.0, 0.8], [0.8, 1.0]]]))
+    >>> data_m = np.array([[0.0, 0.0, 0.0], [0.0, 0.0, 0.0], [300.0, 0.0, 0.0]])
+    >>> values, variable = np.array([1.0, 1.0, 3.0]), np.array([0, 1, 1])
+    >>> result = cokrige(data_m, values, variable, model, np.array([[300.0, 0.0, 0.0]]), 0)
+    >>> result.value.round(3).tolist(), result.variance.round(3).tolist()
+    ([2.6], [0.57])
     """
     variable = np.asarray(variable, dtype=np.int64)
     if not np.any(variable == target_variable):
@@ -173,6 +191,11 @@ def trend(positions_m: Array, degree: int, axes: tuple[int, ...] = (0, 1)) -> Ar
     Returns
     -------
     (n, monomials) array
+
+    Examples
+    --------
+    >>> trend(np.array([[2.0, 3.0, 0.0]]), 2).tolist()
+    [[2.0, 3.0, 4.0, 6.0, 9.0]]
     """
     powers = [chosen for order in range(1, degree + 1) for chosen in combinations_with_replacement(axes, order)]
     return np.column_stack([np.prod(positions_m[:, list(chosen)], axis=1) for chosen in powers])

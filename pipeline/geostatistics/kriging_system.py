@@ -82,6 +82,17 @@ class Kriging:
     ------
     TooFewSamples
         Two data coincide without nugget or error, the data do not determine the drift, or the system is singular to rounding.
+
+    Examples
+    --------
+    >>> from pipeline.geostatistics.covariance import CovarianceModel, Structure
+    >>> data_m, values = np.array([[0.0, 0.0, 0.0], [50.0, 0.0, 0.0], [90.0, 0.0, 0.0]]), np.array([1.0, 3.0, 2.0])
+    >>> system = Kriging(data_m, CovarianceModel(0.1, (Structure("spherical", 0.9, 100.0),)), np.ones((3, 1)))
+    >>> system.at(values, np.array([[25.0, 0.0, 0.0]]), np.ones((1, 1))).value.round(4).tolist()
+    [1.9926]
+    >>> estimates, variances = system.leave_one_out(values, np.arange(3))
+    >>> estimates.round(4).tolist()
+    [2.7194, 1.5545, 2.5228]
     """
 
     def __init__(
@@ -98,7 +109,7 @@ class Kriging:
         covariance = data_covariance(self.kernel, positions_m, self.variable)
         covariance[np.diag_indices(len(positions_m))] += 0.0 if error_variance is None else error_variance
         # A solve differs in its last bits with the number of BLAS threads.
-        with _threads().limit(limits=1, user_api="blas"):
+        with blas_threads().limit(limits=1, user_api="blas"):
             self._factor = _factor(covariance, "data coincide without nugget or measurement error, or lie far closer together than the range")
             self._solved_drift = np.asarray(cho_solve(self._factor, drift))
             self._drift_factor = _drift_factor(drift.T @ self._solved_drift)
@@ -106,7 +117,7 @@ class Kriging:
     @cached_property
     def _half_inverse(self) -> Array:
         """Lower triangle of the inverse, doubled off the diagonal: a quadratic form in half the work. What is above is not set."""
-        with _threads().limit(limits=1, user_api="blas"):
+        with blas_threads().limit(limits=1, user_api="blas"):
             half = np.asarray(lapack.dpotri(self._factor[0], lower=0)[0]).T  # an upper triangle by columns is a lower one by rows
         half *= 2
         half[np.diag_indices(len(half))] /= 2
@@ -153,14 +164,35 @@ class Kriging:
         target_variance : (targets,) array or float
         """
         shared = covariance @ self._solved_drift
+        explained = np.einsum("td,td->t", covariance @ self._inverse, covariance)
+        return self.estimate_from(values, covariance @ self.solved(values), explained, shared, target_drift, target_variance)
+
+    def solved(self, values: Array) -> Array:
+        """Dual form: residuals from the drift solved once, whose product with the covariance of a target is its kriged residual."""
+        return np.asarray(self._inverse @ (values - self.drift @ self.coefficients(values)))
+
+    def estimate_from(
+        self, values: Array, residual: Array, explained: Array, shared: Array, target_drift: Array, target_variance: Array | float
+    ) -> Estimate:
+        r"""Krige targets of which only sums over the data are given: all that :meth:`estimate` takes from their covariance :math:`c`.
+
+        Parameters
+        ----------
+        values : (data,) or (data, variables) array
+        residual : (targets,) or (targets, variables) array
+            Product of :math:`c` and :meth:`solved`.
+        explained : (targets,) array
+            The quadratic form :math:`c^T K^{-1} c`.
+        shared : (targets, drifts) array
+            The product :math:`F^T K^{-1} c`.
+        target_drift, target_variance
+            As in :meth:`estimate`.
+        """
         residual_drift = target_drift - shared
         corrected = np.asarray(cho_solve(self._drift_factor, residual_drift.T)).T
-        explained = np.einsum("td,td->t", covariance @ self._inverse, covariance)
         drift_part = np.einsum("tp,tp->t", corrected, residual_drift)
         cross = np.einsum("tp,tp->t", corrected, shared)
-        # Dual form: the data are solved once, no weights are formed for each target.
-        coefficients = self.coefficients(values)
-        value = covariance @ (self._inverse @ (values - self.drift @ coefficients)) + target_drift @ coefficients
+        value = residual + target_drift @ self.coefficients(values)
         spread = explained + 2 * cross + drift_part
         with np.errstate(divide="ignore", invalid="ignore"):
             slope = np.where(spread > 0, (explained + cross) / spread, np.nan)
@@ -236,7 +268,8 @@ class Kriging:
 
 
 @cache
-def _threads() -> ThreadpoolController:
+def blas_threads() -> ThreadpoolController:
+    """What holds BLAS to a number of threads; found once, because looking for it takes long."""
     return ThreadpoolController()
 
 

@@ -11,6 +11,8 @@ from pipeline.geostatistics.layers import LayerStatistics, layer_statistics
 from pipeline.geostatistics.normal_score import NormalScore
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import ArrayLike, NDArray
 
     Array = NDArray[np.float64]
@@ -95,6 +97,48 @@ class LayerScores:
         knots = np.linspace(-_HIGHEST, _HIGHEST, _KNOTS)
         statistics = LayerStatistics(np.full(layers, np.log(mean) - log_sd**2 / 2), np.full(layers, log_sd), np.zeros(layers, dtype=np.int64))
         return cls(statistics, knots, np.tile(knots, (layers, 1)))
+
+    @classmethod
+    def pooled(cls, given: Sequence[tuple[Integers, LayerScores, float]], layers: int) -> Self:
+        """Spreads and shapes of several sets of data around their own means, each by its weight; of all layers in one that none of them has.
+
+        Parameters
+        ----------
+        given : sequence of (layers, scores, weight)
+            Numbers of the layers that each transform is of.
+        layers : int
+            Number of layers of the result, which has no means.
+        """
+        knots = given[0][1].knots
+        variance, shapes, weight = np.zeros(layers), np.zeros((layers, knots.size)), np.zeros(layers)
+        for at, scores, count in given:
+            variance[at] += count * scores.statistics.sd**2
+            shapes[at] += count * scores.shapes
+            weight[at] += count
+        some = weight > 0
+        sd = np.where(some, np.sqrt(variance / np.where(some, weight, 1.0)), np.sqrt(variance.sum() / weight.sum()))
+        own, overall = shapes / np.where(some, weight, 1.0)[:, None], shapes.sum(axis=0) / weight.sum()
+        statistics = LayerStatistics(np.full(layers, np.nan), sd, np.zeros(layers, dtype=np.int64))
+        return cls(statistics, knots, np.where(some[:, None], own, overall))
+
+    def around(self, mean: float) -> Self:
+        """The same spreads and shapes around one mean of the logarithms in all layers."""
+        return replace(self, statistics=replace(self.statistics, mean=np.full(self.statistics.sd.size, mean)))
+
+    def spread_to(self, layers: Integers, other: LayerScores) -> Self:
+        """The transform in the layers that it is given for, and another one in the others, of which it knows nothing."""
+        mean, sd, shapes = other.statistics.mean.copy(), other.statistics.sd.copy(), other.shapes.copy()
+        mean[layers], sd[layers], shapes[layers] = self.statistics.mean, self.statistics.sd, self.shapes
+        return replace(self, statistics=LayerStatistics(mean, sd, other.statistics.pool), shapes=shapes)
+
+    def varying_as(self, other: LayerScores) -> Self:
+        """The same means with the spreads and shapes of another transform of as many layers."""
+        return replace(self, statistics=replace(self.statistics, sd=other.statistics.sd), shapes=other.shapes)
+
+    def of_layers(self, layers: Integers) -> Self:
+        """The transform of some layers alone."""
+        kept = LayerStatistics(self.statistics.mean[layers], self.statistics.sd[layers], self.statistics.pool[layers])
+        return replace(self, statistics=kept, shapes=self.shapes[layers])
 
     def scores(self, values: ArrayLike, layer: Integers) -> Array:
         """Normal scores of positive values in their layers; NaN stays NaN."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numba
 import numpy as np
@@ -68,11 +68,15 @@ class Blocks:
     density_t_m3 : (layers, rows, columns) array
     metal_g_m3 : (elements, layers, rows, columns) array
         Mean of grade x density over each block: ppm times t/m³.
+    marker_m : (rows, columns) array, optional
+        Depth below the seafloor of the marker that the layers are relative to; density and metal are then scaled by the share of each block that lies
+        below the seafloor.
     """
 
     number: int
     density_t_m3: Singles
     metal_g_m3: Singles
+    marker_m: Array | None = None
 
 
 @dataclass(frozen=True)
@@ -134,6 +138,10 @@ class LayeredSimulation:
         density_factor: Array | None = None,
         like: LayeredSimulation | None = None,
     ) -> None:
+        self._made_from = {
+            "variables": variables, "models": models, "positions_m": positions_m, "origin_m": origin_m, "shape": shape, "cell_m": cell_m,
+            "nodes": nodes, "seed": seed, "density_factor": density_factor,
+        }  # fmt: skip
         self.variables, self.shape, self.seed = list(variables), shape, seed
         self.layers = variables[0].draws.mean.shape[1]
         count = len(variables[0].draws.model)
@@ -158,6 +166,13 @@ class LayeredSimulation:
             unknown = np.sqrt(np.maximum(1 - told, 0.0))
             self._places[int(number)] = _Place(simulation, weights.astype(np.float32), unknown.astype(np.float32))
 
+    def __getstate__(self) -> dict[str, Any]:
+        """What it was made from: another process sets up the rest again, the same bits in a fraction of the bytes."""
+        return self._made_from
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        LayeredSimulation.__init__(self, **state)
+
     @property
     def covariance_error(self) -> float:
         """Largest error of the covariance of any two blocks under any horizontal model, over the variance."""
@@ -178,22 +193,21 @@ class LayeredSimulation:
     def realisation(self, number: int) -> Blocks:
         """One realisation, on one thread."""
         fields = self._fields(number)
-        first = self.variables[0]
-        cells = int(np.prod(self.shape))
-        elements = len(self.variables) - 1
-        density, metal = np.empty((self.layers, cells), dtype=np.float32), np.empty((elements, self.layers, cells), dtype=np.float32)
-        nodes, weights = np.polynomial.hermite_e.hermegauss(_FIRST_NODES)
-        place = self._places[int(first.draws.model[number])]
+        places = [self._places[int(variable.draws.model[number])] for variable in self.variables]
+        inside, left = self._inside(places)
+        density, metal = blocks_of(self.variables, number, fields, inside, left, self.density_factor[number])
+        return Blocks(number, density.reshape(-1, *self.shape), metal.reshape(len(metal), -1, *self.shape))
+
+    def _inside(self, places: Sequence[_Place]) -> tuple[Singles, list[float]]:
+        """What varies inside a block: standard deviation of the first variable, by cell, and variance of each, over that of a point."""
         # The field of blocks where it is drawn, else all that the cores do not tell, varies as if inside a block.
-        inside = np.full(cells, np.sqrt(1 - place.simulation.embedding.variance), dtype=np.float32) if first.varies else place.unknown
-        spread = np.sqrt((first.draws.root[number] ** 2).sum(axis=1))
-        slopes = np.zeros((len(self.variables), len(self.variables)))
-        for k, variable in enumerate(self.variables):
-            slopes[k, :k] = variable.draws.slopes[number]
-        _blocks(fields, slopes, self._tables(number, slopes), first.scores.knots[0], first.scores.knots[1] - first.scores.knots[0],
-                inside, spread, nodes, weights / weights.sum(), density, metal)  # fmt: skip
-        factor = np.float32(self.density_factor[number])
-        return Blocks(number, (density * factor).reshape(-1, *self.shape), (metal * factor).reshape(elements, -1, *self.shape))
+        inside = np.full(int(np.prod(self.shape)), np.sqrt(1 - places[0].simulation.embedding.variance), dtype=np.float32)
+        left = [1 - place.simulation.embedding.variance for place in places]
+        for k, (variable, place) in enumerate(zip(self.variables, places, strict=True)):
+            if not variable.varies:
+                inside = place.unknown if k == 0 else inside
+                left[k] = float(np.mean(place.unknown**2)) if variable.is_conditional else 1.0
+        return inside, left
 
     def points(self, number: int, cells: Integers) -> Array:
         """Values of all variables at a point of each of some cells (flat indices): a (variables, layers, cells) array.
@@ -226,34 +240,75 @@ class LayeredSimulation:
             if not variable.varies:
                 fields[:], at_data[:] = 0.0, 0.0
             if variable.is_conditional:
-                missed = draws.values[number] - draws.mean[number]
-                for j in range(k):
-                    missed = missed - draws.slopes[number, j] * self.variables[j].draws.values[number]
-                whitened = np.linalg.solve(draws.root[number], missed[simulation.order].T)
+                whitened = whitened_scores(self.variables, number, k, simulation.order)
                 fields += (whitened - at_data).astype(np.float32) @ place.weights
             out[k] = draws.root[number].astype(np.float32) @ fields + draws.mean[number, :, None].astype(np.float32)
         return out
 
-    def _tables(self, number: int, slopes: Array) -> Singles:
-        """(variables, layers, knots) values of scores: of the first variable at a point, of the others as means over what varies inside a block."""
-        nodes, weights = np.polynomial.hermite_e.hermegauss(_OTHER_NODES)
-        weights /= weights.sum()
-        tables = [self.variables[0].scores.table()]
-        variances = [np.zeros(self.layers)]
-        for k, variable in enumerate(self.variables[1:], start=1):
-            place = self._places[int(variable.draws.model[number])]
-            left = float(np.mean(place.unknown**2)) if variable.is_conditional else 1.0
-            share = 1 - place.simulation.embedding.variance if variable.varies else left
-            # ASSUME: inside a block, density and ratios vary together as far as both follow the first element's grade, and no further.
-            variance = share * (variable.draws.root[number] ** 2).sum(axis=1) + sum(slopes[k, j] ** 2 * variances[j] for j in range(1, k))
-            variances.append(variance)
-            knots, table = variable.scores.knots, variable.scores.table()
-            smooth = np.zeros_like(table)
-            for layer in range(self.layers):
-                for node, weight in zip(nodes, weights, strict=True):
-                    smooth[layer] += weight * np.interp(knots + np.sqrt(variance[layer]) * node, knots, table[layer])
-            tables.append(smooth)
-        return np.array(tables, dtype=np.float32)
+
+def whitened_scores(variables: Sequence[LayeredVariable], number: int, k: int, order: Integers) -> Array:
+    """(layers, cores) what the cores, in the given order, ask of the independent fields of one variable: its scores less mean and other variables."""
+    draws = variables[k].draws
+    missed = draws.values[number] - draws.mean[number]
+    for j in range(k):
+        missed = missed - draws.slopes[number, j] * variables[j].draws.values[number]
+    return np.asarray(np.linalg.solve(draws.root[number], missed[order].T))
+
+
+def blocks_of(
+    variables: Sequence[LayeredVariable], number: int, fields: Singles, inside: Singles, left: Sequence[float], density_factor: float
+) -> tuple[Singles, Singles]:
+    """Density and metal of blocks from their means on the Gaussian scale, of one realisation.
+
+    Parameters
+    ----------
+    variables : sequence of LayeredVariable
+    number : int
+        Of the realisation.
+    fields : (variables, layers, cells) array
+        Mean of each block, without what it takes from the variables before.
+    inside : (cells,) array
+        Standard deviation of the first variable inside a block, over that of a point.
+    left : sequence of float
+        Variance of each variable inside a block, over that of a point.
+    density_factor : float
+
+    Returns
+    -------
+    density : (layers, cells) array
+    metal : (elements, layers, cells) array
+    """
+    first, cells, elements = variables[0], fields.shape[2], len(variables) - 1
+    density, metal = np.empty((fields.shape[1], cells), dtype=np.float32), np.empty((elements, fields.shape[1], cells), dtype=np.float32)
+    nodes, weights = np.polynomial.hermite_e.hermegauss(_FIRST_NODES)
+    spread = np.sqrt((first.draws.root[number] ** 2).sum(axis=1))
+    slopes = np.zeros((len(variables), len(variables)))
+    for k, variable in enumerate(variables):
+        slopes[k, :k] = variable.draws.slopes[number]
+    _blocks(fields, slopes, _tables(variables, number, slopes, left), first.scores.knots[0], first.scores.knots[1] - first.scores.knots[0],
+            inside, spread, nodes, weights / weights.sum(), density, metal)  # fmt: skip
+    factor = np.float32(density_factor)
+    return density * factor, metal * factor
+
+
+def _tables(variables: Sequence[LayeredVariable], number: int, slopes: Array, left: Sequence[float]) -> Singles:
+    """(variables, layers, knots) values of scores: of the first variable at a point, of the others as means over what varies inside a block."""
+    nodes, weights = np.polynomial.hermite_e.hermegauss(_OTHER_NODES)
+    weights /= weights.sum()
+    tables = [variables[0].scores.table()]
+    layers = len(tables[0])
+    variances = [np.zeros(layers)]
+    for k, variable in enumerate(variables[1:], start=1):
+        # ASSUME: inside a block, density and ratios vary together as far as both follow the first element's grade, and no further.
+        variance = left[k] * (variable.draws.root[number] ** 2).sum(axis=1) + sum(slopes[k, j] ** 2 * variances[j] for j in range(1, k))
+        variances.append(variance)
+        knots, table = variable.scores.knots, variable.scores.table()
+        smooth = np.zeros_like(table)
+        for layer in range(layers):
+            for node, weight in zip(nodes, weights, strict=True):
+                smooth[layer] += weight * np.interp(knots + np.sqrt(variance[layer]) * node, knots, table[layer])
+        tables.append(smooth)
+    return np.array(tables, dtype=np.float32)
 
 
 def frozen(draws: LayerDraws, *, values: Array | None = None, model: bool = False, parameters: bool = False) -> LayerDraws:

@@ -7,7 +7,9 @@ per-layer means: subtracting any constant per layer first changes nothing. An ex
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass, replace
+from itertools import combinations
 from typing import TYPE_CHECKING, NamedTuple, Self
 
 import numpy as np
@@ -64,6 +66,17 @@ def layer_statistics(values: Array, layer: Integers, weights: Array, layers: int
     layers : int
         Number of layers.
     min_cores : int
+
+    Returns
+    -------
+    LayerStatistics
+
+    Examples
+    --------
+    >>> values, layer = np.array([1.0, 3.0, 5.0, 4.0, 7.0]), np.array([0, 0, 0, 1, 1])
+    >>> found = layer_statistics(values, layer, np.ones(5), layers=2, min_cores=3)
+    >>> found.mean.tolist(), found.pool.tolist()
+    ([4.0, 4.0], [0, 0])
     """
     counts = np.bincount(layer, minlength=layers)
     pool = np.full(layers, -1, dtype=np.int64)
@@ -107,6 +120,13 @@ class LayeredVariable:
     values : (n,) array
     layer : (n,) int array
     statistics : LayerStatistics
+
+    Examples
+    --------
+    >>> statistics = layer_statistics(np.array([1.0, 3.0, 5.0]), np.zeros(3, dtype=np.int64), np.ones(3), layers=1, min_cores=3)
+    >>> variable = LayeredVariable(np.zeros((3, 3)), np.array([1.0, 3.0, 5.0]), np.zeros(3, dtype=np.int64), statistics)
+    >>> variable.residuals.round(6).tolist()
+    [-1.0, 0.0, 1.0]
     """
 
     positions_m: Array
@@ -168,6 +188,18 @@ class LayeredKriging:
         The data do not determine the drift, or the system is singular: for instance two variables that vary as one.
     ValueError
         The model is of another number of variables, or depends on the direction of a horizontal lag.
+
+    Examples
+    --------
+    >>> from pipeline.geostatistics.covariance import Structure
+    >>> positions_m = np.array([[0.0, 0.0, 0.5], [2_000.0, 0.0, 0.5], [0.0, 2_000.0, 0.5]])
+    >>> values, layer = np.array([90.0, 110.0, 130.0]), np.zeros(3, dtype=np.int64)
+    >>> statistics = layer_statistics(values, layer, np.ones(3), layers=1, min_cores=3)
+    >>> model = CovarianceModel(0.1, (Structure("exponential", 0.9, 3_000.0),))
+    >>> kriging = LayeredKriging(positions_m, values, layer, statistics, model, np.array([0.0]), 1.0, 500.0, 3)
+    >>> blocks, columns = kriging.columns(np.array([500.0]), np.array([500.0]))
+    >>> blocks.value.shape, columns.value.round(2).tolist()
+    ((1, 1), [104.55])
     """
 
     def __init__(
@@ -209,7 +241,8 @@ class LayeredKriging:
         self._drift_spread = np.where(self._drift_varies, spread, 1.0)
         self._residuals = np.concatenate([part.variable.residuals for part in merged])
         self._sills = [self.model.kernel().sills[:, 0, 0]] if isinstance(model, CovarianceModel) else list(model.sills[:, 0].T)
-        self._tables = [_Table.of(part.variable.positions_m, self.depths_m[self.layers]) for part in merged]
+        self._data_m = [part.variable.positions_m for part in merged]
+        self._tables = [_Table.of(positions_m, self.depths_m[self.layers]) for positions_m in self._data_m]
         self._variable = np.repeat(np.arange(len(merged)), [len(part.copies) for part in merged])
         copies = np.concatenate([part.copies for part in merged])
         data_m = np.concatenate([part.variable.positions_m for part in merged])
@@ -225,7 +258,26 @@ class LayeredKriging:
             replicated, number = _replicated(model, self._variable, copies)
             self._system = Kriging(data_m, replicated, columns, variable=number)
 
-    def columns(self, easting_m: Array, northing_m: Array, drift: Array | None = None) -> tuple[Estimate, Estimate]:
+    def among(self, strata: Integers) -> Self:
+        """The same system for some of its layers alone, which are numbered anew from 0.
+
+        Layers need not lie at different depths: those of several domains, one domain after the other, are the strata of one field, of which each
+        domain holds its own.
+
+        Parameters
+        ----------
+        strata : (layers,) int array
+            Layers of this system, rising.
+        """
+        view, kept = copy(self), np.isin(self.layers, strata)
+        statistics = self.statistics
+        view.statistics = LayerStatistics(statistics.mean[strata], statistics.sd[strata], statistics.pool[strata])
+        view.depths_m, view.layers = self.depths_m[strata], np.searchsorted(strata, self.layers[kept])
+        view._drift_of_layer, view._sd, view._offset = self._drift_of_layer[kept], self._sd[kept], self._offset[kept]
+        view._tables = [_Table.of(positions_m, view.depths_m[view.layers]) for positions_m in self._data_m]
+        return view
+
+    def columns(self, easting_m: Array, northing_m: Array, drift: Array | None = None, weights: Array | None = None) -> tuple[Estimate, Estimate]:
         """Krige every block of the given columns, and the sum over their layers.
 
         Parameters
@@ -234,19 +286,22 @@ class LayeredKriging:
             Centres in metres.
         drift : (columns, drifts) array, optional
             External drift, finite; needed where the data have one.
+        weights : (columns, layers estimated) array, optional
+            Of each layer in the sum, where it is not 1: the share of it that exists.
 
         Returns
         -------
         blocks : Estimate
             ``value`` and ``variance`` are (columns, layers estimated).
         sums : Estimate
-            Of the sum over the estimated layers, (columns,): its variance includes the covariance between layers.
+            Of the (weighted) sum over the estimated layers, (columns,): its variance includes the covariance between layers.
         """
         count = len(easting_m)
         value, variance, slope = (np.empty((count, self.layers.size)) for _ in range(3))
         sum_value, sum_variance, sum_slope = (np.empty(count) for _ in range(3))
         data = len(self._system.positions_m)
         column_variance = self._column_variance()
+        between = self.between_blocks() if weights is not None else np.empty((0, 0))
         means, external = self._means(), self._scaled(self._external(count, drift))
         for tile in self._tiles(count):
             covariance = self._block_covariance(easting_m[tile], northing_m[tile])
@@ -256,10 +311,17 @@ class LayeredKriging:
             value[tile] = blocks.value.reshape(n, -1) * self._sd + self._offset
             variance[tile] = blocks.variance.reshape(n, -1) * self._sd**2
             slope[tile] = blocks.slope_of_regression.reshape(n, -1)
-            summed = np.tensordot(covariance, self._sd, axes=(1, 0))
-            sum_drift = np.hstack([np.tile(self._sd @ means, (n, 1)), self._sd.sum() * external[tile]])
-            sums = self._system.estimate(self._residuals, summed, sum_drift, column_variance)
-            sum_value[tile] = sums.value + self._offset.sum()
+            if weights is None:
+                summed = np.tensordot(covariance, self._sd, axes=(1, 0))
+                sum_drift = np.hstack([np.tile(self._sd @ means, (n, 1)), self._sd.sum() * external[tile]])
+                prior, offset = column_variance, self._offset.sum()
+            else:
+                scaled = weights[tile] * self._sd
+                summed = np.einsum("cl,cld->cd", scaled, covariance)
+                sum_drift = np.hstack([scaled @ means, scaled.sum(axis=1)[:, None] * external[tile]])
+                prior, offset = np.einsum("cl,lm,cm->c", scaled, between, scaled), weights[tile] @ self._offset
+            sums = self._system.estimate(self._residuals, summed, sum_drift, prior)
+            sum_value[tile] = sums.value + offset
             sum_variance[tile], sum_slope[tile] = sums.variance, sums.slope_of_regression
         return Estimate(value, variance, slope), Estimate(sum_value, sum_variance, sum_slope)
 
@@ -324,6 +386,25 @@ class LayeredKriging:
         weights = share[share > 0]
         external = self._sd.sum() * (weights @ self._scaled(self._external(weights.size, drift)))
         return (weights @ sum_covariance)[None, :], np.concatenate([weights.sum() * (self._sd @ self._means()), external])[None, :]
+
+    def joint_total(self, parts: Sequence[tuple[Self, Array, Array, Array | None]]) -> tuple[float, float]:
+        r"""Krige the sum over regions of several views (:meth:`among`) of this system, and its variance with all covariances, also between them.
+
+        .. math:: \mathrm{Var} = \sum_{d, d'} \sum_{l, l'} \sigma_{dl}\,\sigma_{d'l'} \sum_{\Delta} (w_d \star w_{d'})(\Delta)\,\bar C(\Delta) -
+            \text{what the data tell}
+
+        Parameters
+        ----------
+        parts : sequence of (view, share, sum_covariance, drift)
+            Each as :meth:`total` takes them.
+        """
+        found = [view._total(share, covariance, drift) for view, share, covariance, drift in parts]
+        prior = sum(view._total_variance(share) for view, share, _, _ in parts)
+        for (one, share, _, _), (other, another, _, _) in combinations(parts, 2):
+            prior += 2 * one._total_covariance(share, other, another)
+        covariance, drift = (np.sum([part[place] for part in found], axis=0) for place in range(2))
+        total = self._system.estimate(self._residuals, covariance, drift, prior)
+        return float(total.value[0] + sum(share[share > 0].sum() * view._offset.sum() for view, share, _, _ in parts)), float(total.variance[0])
 
     def total_dual(self, share: Array, sum_covariance: Array, drift: Array | None = None) -> tuple[Array, Array]:
         """Weights and multipliers (:meth:`Kriging.dual`) of the sum over a region; arguments as in :meth:`total`."""
@@ -497,6 +578,20 @@ class LayeredKriging:
         steps_m, step_of = np.unique(np.round(np.abs(depths_m[:, None] - depths_m[None, :]), 9), return_inverse=True)
         by_step = np.array([np.sum(pairs * self.model.at_lag(lag_m, step_m)) for step_m in steps_m])
         return float(self._sd @ by_step[np.asarray(step_of).reshape(depths_m.size, depths_m.size)] @ self._sd)
+
+    def _total_covariance(self, share: Array, other: Self, another: Array) -> float:
+        """Prior covariance of the weighted sum over blocks with that of another view, by cross-correlation; nodes as in :meth:`_total_variance`."""
+        refine = _VARIANCE_NODES
+        fine = [np.kron(part, np.full((refine, refine), 1 / refine**2)) for part in (share, another)]
+        shape = tuple(2 * n - 1 for n in fine[0].shape)
+        one, two = (np.fft.rfft2(part, shape) for part in fine)
+        pairs = np.fft.irfft2(np.conj(one) * two, shape)
+        rows, columns = (np.minimum(np.arange(2 * n - 1), 2 * n - 1 - np.arange(2 * n - 1)) * self.block_m / refine for n in fine[0].shape)
+        lag_m = np.hypot(rows[:, None], columns[None, :])
+        depths_m = self.depths_m[self.layers][:, None], other.depths_m[other.layers][None, :]
+        steps_m, step_of = np.unique(np.round(np.abs(depths_m[0] - depths_m[1]), 9), return_inverse=True)
+        by_step = np.array([np.sum(pairs * self.model.at_lag(lag_m, step_m)) for step_m in steps_m])
+        return float(self._sd @ by_step[np.asarray(step_of).reshape(self._sd.size, other._sd.size)] @ other._sd)
 
 
 class _Table(NamedTuple):

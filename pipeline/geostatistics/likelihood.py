@@ -102,6 +102,15 @@ class RestrictedLikelihood:
         No more data than drift functions, or drift functions that the data cannot tell apart.
     ValueError
         A value, position or drift is not finite, or an error variance is negative.
+
+    Examples
+    --------
+    >>> from pipeline.geostatistics.covariance import Structure
+    >>> line_m = np.column_stack([np.arange(20.0), np.zeros(20), np.zeros(20)])
+    >>> likelihood = RestrictedLikelihood(line_m, np.sin(line_m[:, 0] / 3), np.ones((20, 1)))
+    >>> smooth, rough = (CovarianceModel(nugget, (Structure("matern52", 1.0 - nugget, 10.0),)) for nugget in (0.001, 0.5))
+    >>> likelihood.log_likelihood(smooth) > likelihood.log_likelihood(rough)
+    True
     """
 
     def __init__(self, positions_m: Array, values: Array, drift: Array, error_variance: Array | None = None) -> None:
@@ -207,6 +216,11 @@ class Shape:
     has_vertical : bool
         Whether the vertical range is finite.
     has_zonal : bool
+
+    Examples
+    --------
+    >>> Shape("exponential", has_vertical=True, has_zonal=True).parameters
+    ('nugget', 'sill', 'horizontal range', 'vertical range', 'zonal sill')
     """
 
     kind: str | None
@@ -308,6 +322,16 @@ def fit_likelihood(
     ------
     ValueError
         The start has other structures.
+
+    Examples
+    --------
+    >>> from pipeline.geostatistics.covariance import Structure
+    >>> line_m = np.column_stack([np.arange(40.0), np.zeros(40), np.zeros(40)])
+    >>> likelihood = RestrictedLikelihood(line_m, np.sin(line_m[:, 0] / 3) + 0.1 * (-1.0) ** np.arange(40), np.ones((40, 1)))
+    >>> start = CovarianceModel(0.1, (Structure("matern52", 0.9, 10.0),))
+    >>> fit = fit_likelihood(likelihood, start, (1.0, 100.0), (1.0, 1.0))
+    >>> fit.parameters, fit.at_bounds
+    (('nugget', 'sill', 'horizontal range'), ())
     """
     shape = Shape.of(start)
     names = shape.parameters
@@ -420,6 +444,16 @@ def profile_interval(likelihood: RestrictedLikelihood, fit: LikelihoodFit, param
     ------
     ValueError
         The fit has no such parameter.
+
+    Examples
+    --------
+    >>> from pipeline.geostatistics.covariance import Structure
+    >>> line_m = np.column_stack([np.arange(40.0), np.zeros(40), np.zeros(40)])
+    >>> likelihood = RestrictedLikelihood(line_m, np.sin(line_m[:, 0] / 3) + 0.1 * (-1.0) ** np.arange(40), np.ones((40, 1)))
+    >>> fit = fit_likelihood(likelihood, CovarianceModel(0.1, (Structure("matern52", 0.9, 10.0),)), (1.0, 100.0), (1.0, 1.0))
+    >>> low_m, high_m = profile_interval(likelihood, fit, "horizontal range")
+    >>> low_m < fit.model.structures[0].horizontal_range_m < high_m
+    True
     """
     if parameter not in fit.parameters:
         msg = f"no parameter {parameter!r}; the model has {', '.join(fit.parameters)}"

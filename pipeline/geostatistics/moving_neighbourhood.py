@@ -61,6 +61,14 @@ class Neighbourhood:
     ------
     ValueError
         A number or a radius is not positive, or some radii are infinite and others are not.
+
+    Examples
+    --------
+    At most two data of one core, from no farther than 5 km along and 2 m down:
+
+    >>> rules = Neighbourhood(max_data=16, max_per_core=2, horizontal_radius_m=5_000.0, vertical_radius_m=2.0)
+    >>> rules.is_limited
+    True
     """
 
     max_data: int = 24

@@ -48,6 +48,10 @@ def mean_score(per_pair: ArrayLike) -> Score:
     per_pair : array
         NaN is left out and counted.
 
+    Returns
+    -------
+    Score
+
     Raises
     ------
     TooFewSamples
@@ -67,17 +71,83 @@ def mean_score(per_pair: ArrayLike) -> Score:
 
 
 def bias(estimate: Array, truth: Array) -> Score:
-    """Mean of estimate minus truth, in the unit of both: positive where too much is estimated. Arrays of one shape."""
+    """Mean of estimate minus truth, in the unit of both: positive where too much is estimated.
+
+    Parameters
+    ----------
+    estimate, truth : arrays of one shape
+        A pair with a NaN is left out and counted.
+
+    Returns
+    -------
+    Score
+
+    Raises
+    ------
+    TooFewSamples
+        No pair is left.
+    ValueError
+        Shapes differ.
+
+    Examples
+    --------
+    >>> bias(np.array([2.0, 5.0]), np.array([1.0, 4.0]))
+    Score(value=1.0, pairs=2, left_out=0)
+    """
     return mean_score(_error(estimate, truth))
 
 
 def mean_absolute_error(estimate: Array, truth: Array) -> Score:
-    """Mean of the absolute error (MAE), in the unit of both. Arrays of one shape."""
+    """Mean of the absolute error (MAE), in the unit of both.
+
+    Parameters
+    ----------
+    estimate, truth : arrays of one shape
+        A pair with a NaN is left out and counted.
+
+    Returns
+    -------
+    Score
+
+    Raises
+    ------
+    TooFewSamples
+        No pair is left.
+    ValueError
+        Shapes differ.
+
+    Examples
+    --------
+    >>> mean_absolute_error(np.array([2.0, 5.0]), np.array([1.0, 8.0]))
+    Score(value=2.0, pairs=2, left_out=0)
+    """
     return mean_score(np.abs(_error(estimate, truth)))
 
 
 def root_mean_square_error(estimate: Array, truth: Array) -> Score:
-    """Root of the mean squared error (RMSE), in the unit of both. Arrays of one shape."""
+    """Root of the mean squared error (RMSE), in the unit of both.
+
+    Parameters
+    ----------
+    estimate, truth : arrays of one shape
+        A pair with a NaN is left out and counted.
+
+    Returns
+    -------
+    Score
+
+    Raises
+    ------
+    TooFewSamples
+        No pair is left.
+    ValueError
+        Shapes differ.
+
+    Examples
+    --------
+    >>> root_mean_square_error(np.array([2.0, 5.0]), np.array([1.0, 12.0]))
+    Score(value=5.0, pairs=2, left_out=0)
+    """
     squared = mean_score(_error(estimate, truth) ** 2)
     return Score(float(np.sqrt(squared.value)), squared.pairs, squared.left_out)
 
@@ -92,12 +162,21 @@ def mean_squared_deviation_ratio(estimate: Array, sd: Array, truth: Array) -> Sc
     estimate, sd, truth : arrays of one shape
         An exact estimate with sd 0 has no ratio and is left out; an error with sd 0 makes the ratio infinite.
 
+    Returns
+    -------
+    Score
+
     Raises
     ------
     TooFewSamples
         No pair is left.
     ValueError
         An sd is negative, or shapes differ.
+
+    Examples
+    --------
+    >>> mean_squared_deviation_ratio(np.array([2.0, 5.0]), np.array([1.0, 2.0]), np.array([1.0, 9.0]))
+    Score(value=2.5, pairs=2, left_out=0)
     """
     _refuse_negative(sd)
     error = np.abs(_error(estimate, truth, sd))
@@ -189,10 +268,20 @@ def probability_below_gaussian(estimate: Array, sd: Array, truth: Array) -> Arra
     estimate, sd, truth : arrays of one shape
         With sd 0 it is 0, 1/2 or 1: truth below, at or above the estimate. NaN where anything is NaN.
 
+    Returns
+    -------
+    array of that shape
+        In 0 to 1.
+
     Raises
     ------
     ValueError
         An sd is negative, or shapes differ.
+
+    Examples
+    --------
+    >>> probability_below_gaussian(np.zeros(2), np.ones(2), np.array([0.0, 1.6448536])).round(4).tolist()
+    [0.5, 0.95]
     """
     _refuse_negative(sd)
     error = _error(truth, estimate, sd)
@@ -219,6 +308,11 @@ def probability_below_sample(sample: Array, truth: Array) -> Array:
         There is no member.
     ValueError
         Shapes do not fit.
+
+    Examples
+    --------
+    >>> probability_below_sample(np.array([[1.0, 2.0, 3.0, 4.0]]), np.array([3.0])).tolist()
+    [0.625]
     """
     _members(sample, truth)
     return np.asarray(0.5 + 0.5 * np.sign(truth[:, None] - sample).mean(axis=1))
@@ -262,12 +356,22 @@ def accuracy(probability_below: Array, probability: ArrayLike = (0.1, 0.2, 0.3, 
     probability : (intervals,) array
         Intervals to return.
 
+    Returns
+    -------
+    Accuracy
+
     Raises
     ------
     TooFewSamples
         No pair is left.
     ValueError
         A probability lies outside 0 to 1.
+
+    Examples
+    --------
+    >>> found = accuracy((np.arange(100) + 0.5) / 100, probability=[0.5, 0.9])
+    >>> found.share.tolist(), round(found.goodness, 2)
+    ([0.5, 0.9], 0.99)
     """
     below, asked = np.asarray(probability_below, dtype=float).ravel(), np.asarray(probability, dtype=float).ravel()
     for name, given in (("probability_below", below[~np.isnan(below)]), ("probability", asked)):
@@ -291,10 +395,19 @@ def skill(score: float, reference: float) -> float:
     score, reference : float
         Of a method and of the method it is measured against, on the same pairs; lower is better.
 
+    Returns
+    -------
+    float
+
     Raises
     ------
     ValueError
         The reference is not positive: nothing can be saved on it.
+
+    Examples
+    --------
+    >>> skill(3.0, 4.0)
+    0.25
     """
     if not reference > 0:
         msg = f"the reference score is {reference}; skill needs a positive one"
@@ -339,6 +452,10 @@ def paired_gain(scores: Array, reference_scores: Array, cores: NDArray[Any]) -> 
         Sample by sample, such as :func:`crps_gaussian`; a sample with a NaN in either is left out of both.
     cores : (n,) array
         Label of each sample's core.
+
+    Returns
+    -------
+    Gain
 
     Raises
     ------

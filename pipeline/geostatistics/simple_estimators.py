@@ -77,6 +77,12 @@ def polygonal(positions_m: Array, values: Array, targets_m: Array, edges_m: Arra
     -------
     (m,) array
         NaN in a layer without data: missing is missing.
+
+    Examples
+    --------
+    >>> positions_m = np.array([[0.0, 0.0, 0.5], [100.0, 0.0, 0.5], [0.0, 0.0, 1.5]])
+    >>> polygonal(positions_m, np.array([1.0, 2.0, 3.0]), np.array([[80.0, 0.0, 0.5], [80.0, 0.0, 1.5]]), [1.0]).tolist()
+    [2.0, 3.0]
     """
     if not max_distance_m >= 0:
         msg = f"max_distance_m is {max_distance_m}; a distance is not negative"
@@ -111,6 +117,12 @@ def inverse_distance(
     Returns
     -------
     (m,) array
+
+    Examples
+    --------
+    >>> positions_m = np.array([[0.0, 0.0, 0.0], [30.0, 0.0, 0.0]])
+    >>> inverse_distance(positions_m, np.array([1.0, 6.0]), np.array([[10.0, 0.0, 0.0]])).tolist()
+    [2.0]
     """
     if not (np.isfinite(power) and power > 0):
         msg = f"power is {power}; it must be positive and finite, usually 2"
@@ -147,6 +159,12 @@ def declustered_mean(positions_m: Array, values: Array, targets_m: Array, edges_
     -------
     (m,) array
         NaN in a pool whose data carry no weight.
+
+    Examples
+    --------
+    >>> positions_m = np.array([[0.0, 0.0, 0.5], [100.0, 0.0, 0.5], [0.0, 0.0, 1.5]])
+    >>> declustered_mean(positions_m, np.array([1.0, 2.0, 3.0]), np.array([[0.0, 0.0, 0.2]]), [1.0], np.array([3.0, 1.0, 1.0])).tolist()
+    [1.25]
     """
     weights = np.ones(len(values)) if weights is None else weights
     if np.shape(weights) != np.shape(values) or not (np.isfinite(weights).all() and (weights >= 0).all()):
@@ -171,6 +189,11 @@ def depth_pool(depth_m: Array, edges_m: ArrayLike) -> Integers:
         Metres below the seafloor.
     edges_m : (edges,) array
         Rising depths between pools, without the seafloor and the bottom; empty for a single pool.
+
+    Returns
+    -------
+    (n,) int array
+        From 0, the shallowest.
 
     Raises
     ------

@@ -43,6 +43,18 @@ def gammabar(model: CovarianceModel, offsets_m: Array, weights: Array) -> float:
     offsets_m : (nodes, 3) array
     weights : (nodes,) array
         Sum to 1.
+
+    Returns
+    -------
+    float
+        In squared units of the data, nugget included.
+
+    Examples
+    --------
+    >>> from pipeline.geostatistics.covariance import CovarianceModel, Structure, block_nodes
+    >>> model = CovarianceModel(0.0, (Structure("spherical", 1.0, 10.0, 10.0),))
+    >>> round(gammabar(model, *block_nodes((5.0, 0.0, 0.0), (10, 1, 1), rule="midpoint")), 4)
+    0.2414
     """
     return model.sill - block_variance(model, offsets_m, weights)
 
@@ -65,6 +77,11 @@ def box_gammabar(model: CovarianceModel, size_m: tuple[float, float, float], nod
         Sides in metres; a zero side is a point in that direction.
     nodes : int
         On each side of 0 along each axis.
+
+    Returns
+    -------
+    float
+        In squared units of the data, nugget included.
 
     Raises
     ------
@@ -108,12 +125,44 @@ def dispersion_variance(model: CovarianceModel, small: Block | None, large: Bloc
     small : Block or None
         None is a point, whose variance holds the nugget.
     large : Block
+
+    Returns
+    -------
+    float
+
+    Examples
+    --------
+    >>> from pipeline.geostatistics.covariance import CovarianceModel, Structure, block_nodes
+    >>> model = CovarianceModel(0.1, (Structure("spherical", 0.9, 1_000.0),))
+    >>> block, panel = (block_nodes((side_m, side_m, 0.0), (8, 8, 1)) for side_m in (500.0, 2_000.0))
+    >>> of_points, of_blocks = dispersion_variance(model, None, panel), dispersion_variance(model, block, panel)
+    >>> round(abs(of_points - of_blocks - dispersion_variance(model, None, block)), 12)
+    0.0
     """
     return (model.sill if small is None else block_variance(model, *small)) - block_variance(model, *large)
 
 
 def support_factor(model: CovarianceModel, offsets_m: Array, weights: Array) -> float:
-    r"""Variance of a block over that of a point, :math:`f = \bar C(v,v)/C(0)`, nugget in :math:`C(0)` alone; 1 where nothing varies."""
+    r"""Variance of a block over that of a point, :math:`f = \bar C(v,v)/C(0)`, nugget in :math:`C(0)` alone (Journel & Huijbregts 1978).
+
+    Parameters
+    ----------
+    model : CovarianceModel
+    offsets_m, weights : (nodes, 3) and (nodes,) arrays
+        Nodes of the block.
+
+    Returns
+    -------
+    float
+        In 0 to 1; 1 where nothing varies.
+
+    Examples
+    --------
+    >>> from pipeline.geostatistics.covariance import CovarianceModel, Structure, block_nodes
+    >>> model = CovarianceModel(0.1, (Structure("spherical", 0.9, 2_000.0),))
+    >>> round(support_factor(model, *block_nodes((500.0, 500.0, 0.0), (4, 4, 1))), 3)
+    0.727
+    """
     return block_variance(model, offsets_m, weights) / model.sill if model.sill > 0 else 1.0
 
 
@@ -124,6 +173,15 @@ def kriging_efficiency(block_variance: ArrayLike, kriging_variance: ArrayLike) -
     ----------
     block_variance, kriging_variance : arrays
         Broadcast against each other; NaN stays NaN.
+
+    Returns
+    -------
+    array
+
+    Examples
+    --------
+    >>> kriging_efficiency(0.8, [0.0, 0.2, 0.8]).round(6).tolist()
+    [1.0, 0.75, 0.0]
     """
     block, kriged = (np.asarray(part, dtype=float) for part in (block_variance, kriging_variance))
     return _ratio(block - kriged, block)
@@ -146,6 +204,11 @@ def slope_of_regression(block_variance: ArrayLike, kriging_variance: ArrayLike, 
     -------
     array
         1 without conditional bias; NaN where the estimate does not vary.
+
+    Examples
+    --------
+    >>> slope_of_regression(0.8, 0.2, [0.0, -0.1]).round(6).tolist()
+    [1.0, 0.875]
     """
     block, kriged, mu = (np.asarray(part, dtype=float) for part in (block_variance, kriging_variance, multiplier))
     return _ratio(block - kriged - mu, block - kriged - 2 * mu)
@@ -171,10 +234,19 @@ def affine_correction(values: Array, mean: float, factor: float) -> Array:
     factor : float
         f in 0 to 1.
 
+    Returns
+    -------
+    array
+
     Raises
     ------
     ValueError
         ``factor`` lies outside 0 to 1.
+
+    Examples
+    --------
+    >>> affine_correction(np.array([10.0, 20.0, 60.0]), mean=30.0, factor=0.64).tolist()
+    [14.0, 22.0, 54.0]
     """
     _refuse_factor(factor)
     return np.asarray(mean + np.sqrt(factor) * (values - mean))
@@ -197,12 +269,23 @@ def indirect_lognormal_correction(values: Array, factor: float, weights: Array |
         f in 0 to 1.
     weights : (n,) array, optional
 
+    Returns
+    -------
+    (n,) array
+
     Raises
     ------
     TooFewSamples
         No value carries weight.
     ValueError
         ``factor`` lies outside 0 to 1, or a value is negative.
+
+    Examples
+    --------
+    >>> values = np.array([10.0, 20.0, 60.0])
+    >>> corrected = indirect_lognormal_correction(values, 0.64)
+    >>> corrected.round(2).tolist(), round(float(abs(corrected.mean() - values.mean())), 9)
+    ([12.52, 22.24, 55.24], 0.0)
     """
     _refuse_factor(factor)
     distinct, shares = distinct_values(values, weights)
@@ -355,6 +438,13 @@ class DiscreteGaussian:
         Rising values and the weight of each; shares sum to 1.
     r : float
         Change-of-support coefficient; 1 is point support.
+
+    Examples
+    --------
+    >>> blocks = DiscreteGaussian.of(np.array([50.0, 80.0, 120.0, 200.0, 450.0]), factor=0.6)
+    >>> found = blocks.grade_tonnage([0.0, 150.0])
+    >>> round(blocks.mean, 6), found.tonnage_share.round(2).tolist(), found.mean_grade.round(0).tolist()
+    (180.0, [1.0, 0.48], [180.0, 273.0])
     """
 
     values: Array

@@ -115,12 +115,26 @@ def experimental_variogram(
     estimator : {"matheron", "cressie_hawkins"}
         See :func:`omnidirectional_variogram`.
 
+    Returns
+    -------
+    Experimental
+
     Raises
     ------
     TooFewSamples
         No pair lies in any lag.
     ValueError
         The estimator is unknown.
+
+    Examples
+    --------
+    >>> positions_m = np.array([[x, 0.0, depth] for x in (0.0, 100.0, 200.0) for depth in (0.5, 1.5)])
+    >>> cores = np.repeat(["a", "b", "c"], 2)
+    >>> found = experimental_variogram(positions_m, np.array([1.0, 2.0, 2.0, 4.0, 3.0, 3.0]), cores, 1.0, np.array([0.0, 150.0, 250.0]))
+    >>> found.vertical_m.tolist(), found.horizontal_m.tolist(), found.pairs.tolist()
+    ([1.0, 0.0, 0.0], [0.0, 100.0, 200.0], [3, 4, 2])
+    >>> found.semivariance.round(4).tolist()
+    [0.8333, 0.875, 1.25]
     """
     return _layered(positions_m, values, values, cores, layer_m, lag_edges_m, estimator)
 
@@ -143,10 +157,21 @@ def experimental_cross_variogram(
     cores, layer_m, lag_edges_m
         As for :func:`experimental_variogram`.
 
+    Returns
+    -------
+    Experimental
+
     Raises
     ------
     TooFewSamples
         No pair lies in any lag.
+
+    Examples
+    --------
+    >>> positions_m = np.array([[0.0, 0.0, 0.5], [100.0, 0.0, 0.5], [200.0, 0.0, 0.5]])
+    >>> one, other = np.array([1.0, 2.0, 4.0]), np.array([5.0, 4.0, 1.0])
+    >>> experimental_cross_variogram(positions_m, one, other, np.array(["a", "b", "c"]), 1.0, np.array([0.0, 150.0])).semivariance.tolist()
+    [-1.75]
     """
     return _layered(positions_m, one, other, cores, layer_m, lag_edges_m, "matheron")
 
@@ -253,6 +278,10 @@ def omnidirectional_variogram(positions_m: Array, values: Array, lag_edges_m: Ar
         Edges in metres, rising, not negative; a pair on an edge belongs to the shorter lag.
     estimator : {"matheron", "cressie_hawkins"}
 
+    Returns
+    -------
+    LagVariogram
+
     Raises
     ------
     TooFewSamples
@@ -281,12 +310,22 @@ def cross_variogram(positions_m: Array, one: Array, other: Array, lag_edges_m: A
     lag_edges_m : (lags + 1,) array
         As for :func:`omnidirectional_variogram`.
 
+    Returns
+    -------
+    LagVariogram
+
     Raises
     ------
     TooFewSamples
         No pair lies in any lag.
     ValueError
         Edges do not rise, or a position is not finite.
+
+    Examples
+    --------
+    >>> line_m = np.array([[0.0, 0.0], [1.0, 0.0], [2.0, 0.0]])
+    >>> cross_variogram(line_m, np.array([1.0, 2.0, 4.0]), np.array([5.0, 4.0, 1.0]), np.array([0.0, 1.5])).semivariance.tolist()
+    [-1.75]
     """
     return _through_space(positions_m, one, other, lag_edges_m, "matheron", None)
 
@@ -318,12 +357,23 @@ def directional_variogram(
     bandwidth_m : float
         Largest distance of one point from the line through the other along the direction, metres (Deutsch & Journel 1998, p. 49).
 
+    Returns
+    -------
+    LagVariogram
+
     Raises
     ------
     TooFewSamples
         No pair lies in any lag.
     ValueError
         Edges do not rise, a position is not finite, the estimator is unknown, or the tolerance is not within 0 to 90.
+
+    Examples
+    --------
+    >>> corners_m = np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
+    >>> values, edges_m = np.array([1.0, 1.0, 3.0, 3.0]), np.array([0.0, 1.2])
+    >>> [directional_variogram(corners_m, values, edges_m, azimuth_deg, 0.0, 10.0).semivariance.tolist() for azimuth_deg in (0.0, 90.0)]
+    [[2.0], [0.0]]
     """
     if not (0 < tolerance_deg <= 90 and bandwidth_m > 0):
         msg = f"tolerance_deg is {tolerance_deg} and bandwidth_m {bandwidth_m}; allowed are above 0 to 90, and above 0"
@@ -349,12 +399,22 @@ def downcore_variogram(positions_m: Array, values: Array, cores: NDArray[Any], l
     lag_edges_m, estimator
         As for :func:`omnidirectional_variogram`, vertical.
 
+    Returns
+    -------
+    LagVariogram
+
     Raises
     ------
     TooFewSamples
         No core holds a pair in any lag.
     ValueError
         Edges do not rise, a depth is not finite, or the estimator is unknown.
+
+    Examples
+    --------
+    >>> positions_m = np.array([[0.0, 0.0, 0.5], [0.0, 0.0, 1.5], [50.0, 0.0, 0.5], [50.0, 0.0, 1.5]])
+    >>> downcore_variogram(positions_m, np.array([1.0, 2.0, 5.0, 8.0]), np.array(["a", "a", "b", "b"]), np.array([0.0, 1.5])).semivariance.tolist()
+    [2.5]
     """
     bounds_m = _bounds_m(lag_edges_m)
     known = np.isfinite(values)
@@ -416,7 +476,26 @@ def _lag_variogram(sums: Array, bounds_m: Array, lag_edges_m: Array, estimator: 
 
 
 def lag_edges_m(positions_m: Array, lags: int, max_lag_share: float) -> Array:
-    """Edges of equally wide horizontal lags up to a share of the largest distance, in metres."""
+    """Edges of equally wide horizontal lags up to a share of the largest distance.
+
+    Parameters
+    ----------
+    positions_m : (n, 2) or (n, 3) array
+        Easting and northing in metres; a depth is not looked at.
+    lags : int
+    max_lag_share : float
+        Longest lag as a share of the largest distance.
+
+    Returns
+    -------
+    (lags + 1,) array
+        From 0, in metres.
+
+    Examples
+    --------
+    >>> lag_edges_m(np.array([[0.0, 0.0], [300.0, 400.0], [100.0, 0.0]]), 2, 0.5).tolist()
+    [0.0, 125.0, 250.0]
+    """
     return np.linspace(0.0, _largest_distance_m(positions_m[:, :2]) * max_lag_share, lags + 1)
 
 
@@ -457,6 +536,12 @@ def automatic_lag_edges_m(positions_m: Array, min_pairs: int = 30, max_lag_share
     ------
     TooFewSamples
         All data are at one position.
+
+    Examples
+    --------
+    >>> grid_m = np.array([[x, y] for x in range(0, 5_000, 1_000) for y in range(0, 5_000, 1_000)], dtype=float)
+    >>> automatic_lag_edges_m(grid_m).round(0).tolist()
+    [0.0, 1029.0, 1543.0, 2057.0, 2828.0]
     """
     places_m = np.unique(np.round(np.asarray(positions_m, dtype=float)[:, :2], 3), axis=0)
     if len(places_m) < 2:
@@ -532,6 +617,14 @@ def fit_model(
         Fewer lags than parameters.
     ValueError
         A lag is not positive, there is no structure, or the weights are unknown.
+
+    Examples
+    --------
+    >>> model = CovarianceModel(0.2, (Structure("spherical", 0.8, 1_000.0),))
+    >>> lag_m = np.arange(100.0, 2_000.0, 100.0)
+    >>> fit = fit_model(lag_m, model.semivariance(lag_m, 0 * lag_m), np.full(lag_m.size, 50), ["spherical"])
+    >>> round(fit.model.nugget, 4), round(fit.model.structures[0].sill, 4), round(fit.model.structures[0].horizontal_range_m, 1)
+    (0.2, 0.8, 1000.0)
     """
     _refuse_unknown("weights", weights, ("cressie", "gstat", "pairs"))
     if not kinds or not (np.asarray(lag_m) > 0).all():
@@ -607,6 +700,19 @@ def fit_variogram(experimental: Experimental, kind: str, horizontal_range_m: tup
         Shape of both structures, as :class:`Structure` names it.
     horizontal_range_m, vertical_range_m : (lowest, highest)
         Bounds in metres.
+
+    Returns
+    -------
+    Fit
+
+    Examples
+    --------
+    >>> model = CovarianceModel(0.2, (Structure("exponential", 0.8, 5_000.0, vertical_range_m=4.0),))
+    >>> horizontal_m, vertical_m = np.array([0.0, 0.0, 0.0, 1_000.0, 3_000.0, 6_000.0]), np.array([1.0, 2.0, 4.0, 0.0, 0.0, 0.0])
+    >>> experimental = Experimental(horizontal_m, vertical_m, model.semivariance(horizontal_m, vertical_m), np.full(6, 40))
+    >>> fit = fit_variogram(experimental, "exponential", (500.0, 50_000.0), (0.5, 50.0))
+    >>> round(fit.model.nugget, 2), round(fit.model.structures[0].vertical_range_m, 1), fit.at_bounds
+    (0.2, 4.0, ('zonal sill',))
     """
     has_vertical = bool((experimental.vertical_m > 0).any())
     scale = float(np.average(experimental.semivariance, weights=experimental.pairs)) if experimental.pairs.sum() else 0.0

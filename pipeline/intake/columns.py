@@ -20,8 +20,8 @@ POSITION_M: Final = ("easting_m", "northing_m")
 DENSITY: Final = "dry_bulk_density_t_m3"
 ONE_DEPTH_M: Final = ("at_m", "sample_length_m")
 """Depth and length of a sample whose place is written as one depth: from_m and to_m are made of them."""
-METRES: Final = ("from_m", "to_m", *ONE_DEPTH_M, "water_depth_m", "penetration_m", *POSITION_M)
-TEXTS: Final = ("core_id", "sample_id", "cruise", "device", "date", "laboratory", "method", "note", "qc_type")
+METRES: Final = ("from_m", "to_m", *ONE_DEPTH_M, "water_depth_m", "penetration_m", "marker_m", *POSITION_M)
+TEXTS: Final = ("core_id", "sample_id", "unit", "cruise", "device", "date", "laboratory", "method", "note", "qc_type")
 RESERVED: Final = ("source_file", "source_row", "joined_rows", "conversions", "data_kind", "role", "geometry")
 """Names that the program writes: a column of that name in a file is kept as ``file_<name>``."""
 
@@ -78,6 +78,7 @@ _QUANTITIES: Final = MappingProxyType(
         "to": "to_m",
         "water_depth": "water_depth_m",
         "penetration": "penetration_m",
+        "marker": "marker_m",
         "easting": "easting_m",
         "northing": "northing_m",
         "dry_bulk_density": DENSITY,
@@ -268,6 +269,9 @@ def _measured(quantity: str, unit: str | None) -> Role | None:
     quantity = quantity.strip("_")
     if quantity in _QUANTITIES:
         ours = _QUANTITIES[quantity]
+        if unit is None and ours == "marker_m":
+            # A column of that name alone may as well hold the marker's name.
+            return None
         if unit is None:
             # Nobody writes a longitude in anything but degrees.
             return Role(ours) if ours in POSITION_DEG else Role(ours, fault="says no unit")

@@ -299,7 +299,21 @@ def _read_table(files: CoreFiles, name: str, side: SideFile, elements: Sequence[
         if kind_of(role.column) != "text":
             _read_numbers(table, role, decimal_comma=comma)
     intervals_from_one_depth(table, side)
+    _name_cores_by_row(table, side)
     return table
+
+
+def _name_cores_by_row(table: CoreTable, side: SideFile) -> None:
+    """Give a table that names no cores one of each row (``core_per_row``)."""
+    if side.core_per_row is None:
+        return
+    if "core_id" in table.text:
+        reason = f"is for a table that names no cores, and {table.name} has a column core_id. Remove the key"
+        table.refuse_key(table.name.rpartition(".")[0] + ".toml", "core_per_row", side.core_per_row, reason)
+        return
+    # ASSUME: rows of a table without names of cores are places of their own.
+    table.text["core_id"] = Cells(np.arange(table.rows.size, dtype=np.int32), tuple(f"{side.core_per_row}{row}" for row in table.rows))
+    table.say("core_id from the row's number", np.ones(table.rows.size, dtype=bool))
 
 
 def _roles(table: CoreTable, titles: list[str], side: SideFile, mapped: dict[str, str], elements: Sequence[str]) -> dict[str, Role]:
@@ -507,6 +521,12 @@ def _check_ranges(table: CoreTable, intake: IntakeSettings) -> None:
         refuse("penetration_m", n["penetration_m"] <= 0, reason)
     if "penetration_m" in n and "to_m" in n:
         refuse("to_m", n["to_m"] > n["penetration_m"] + 1e-6, "is deeper than penetration_m; correct one of them")
+    if "marker_m" in n:
+        reason = "lies above the seafloor; give the depth of the picked marker below it in metres, or leave the cell empty where it is not picked"
+        refuse("marker_m", n["marker_m"] < 0, reason)
+        if "penetration_m" in n:
+            reason = "is deeper than penetration_m: a marker is picked inside the core; correct one of them, or leave marker_m empty"
+            refuse("marker_m", n["marker_m"] > n["penetration_m"] + 1e-6, reason)
     if "water_depth_m" in n:
         # A column of elevations holds them positive up, and the sign of its values was turned.
         reason = "is negative; water depth is metres, positive down (elevation_m for a column that counts upwards)"

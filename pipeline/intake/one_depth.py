@@ -16,7 +16,7 @@ from pipeline.intake.csv_text import Cells
 
 if TYPE_CHECKING:
     from pipeline.intake.core_tables import CoreTable
-    from pipeline.intake.side_file import SideFile
+    from pipeline.intake.side_file import OneDepth, SideFile
 
 _PART = re.compile(r"\{([a-z0-9_]+)\}")
 _ABOVE: Final = {"top": Decimal(0), "middle": Decimal("0.5"), "bottom": Decimal(1)}
@@ -85,7 +85,9 @@ def intervals_from_one_depth(table: CoreTable, side: SideFile) -> None:
     toml = table.name.rpartition(".")[0] + ".toml"
     held = [column for column in ("from_m", "to_m") if column in table.text]
     has_lengths = "sample_length_m" in table.numbers
-    if held:
+    if one.at == "surface":
+        _from_the_surface(table, one, toml)
+    elif held:
         table.refuse_key(toml, "interval", one.at, f"is for samples with one depth, and {table.name} has {' and '.join(held)}. Remove the key")
     elif "at_m" not in table.numbers:
         table.refuse_key(toml, "interval", one.at, f"is about at_m, the depth of a sample, which {table.name} has not. Map it in [columns]")
@@ -105,6 +107,23 @@ def intervals_from_one_depth(table: CoreTable, side: SideFile) -> None:
         long = "its length" if one.length_m is None else f"{one.length_m:g} m"
         # ASSUME: a sample reaches as far around the depth that is written as the notes beside its table say.
         table.say(f"from_m and to_m from at_m, the {one.at} of {long}", known)
+
+
+def _from_the_surface(table: CoreTable, one: OneDepth, toml: str) -> None:
+    """Samples without any depth: each begins at the surface and is as long as the notes beside its table say."""
+    held = [column for column in ("from_m", "to_m", "at_m") if column in table.text]
+    if held:
+        table.refuse_key(toml, "interval", one.at, f"is for samples without a depth, and {table.name} has {' and '.join(held)}. Remove the key")
+        return
+    if one.length_m is None:
+        table.refuse_key(toml, "interval", one.at, "needs the length of the samples: length_m in [interval]")
+        return
+    everywhere = np.ones(table.rows.size, dtype=bool)
+    # ASSUME: a surface sample stands for the interval from the surface down to the length that the notes beside its table say.
+    for column, value in (("from_m", 0.0), ("to_m", one.length_m)):
+        table.numbers[column] = np.full(table.rows.size, value)
+        table.text[column] = Cells(np.zeros(table.rows.size, np.int32), (f"{value:g}",))
+    table.say(f"from_m and to_m: the surface, {one.length_m:g} m", everywhere)
 
 
 def _ends(at_m: float, length_m: float, above: Decimal) -> tuple[float, float]:

@@ -260,6 +260,41 @@ def _repeated_files(rows: _Rows, one: Indices, other: Indices) -> set[str]:
     return {file for file, count in repeated.items() if count == size[file]}
 
 
+def marker_conflicts(frame: pd.DataFrame) -> list[Refusal]:
+    """Rows whose marker lies at another depth than in the other rows of their core; an empty cell contradicts nothing.
+
+    The depth that most rows of a core carry is taken for right; on a tie, the one met first.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        Sorted by ``row_groups.ORDER``.
+
+    Returns
+    -------
+    list of Refusal
+        At most one per row, in the order of the frame.
+    """
+    if "marker_m" not in frame:
+        return []
+    marker_m, core, name = numbers(frame, "marker_m"), core_numbers(frame), texts(frame, "core_id")
+    files, row_numbers = texts(frame, "source_file"), frame["source_row"].to_numpy(dtype=np.int64)
+    found = []
+    known = np.flatnonzero(np.isfinite(marker_m))
+    for members in np.split(known, np.flatnonzero(np.diff(core[known])) + 1):
+        if not members.size or np.ptp(marker_m[members]) <= SAME_DEPTH_M:
+            continue
+        # ASSUME: the depth that most rows of a core carry is right; on a tie, the one met first.
+        counts = Counter(np.round(marker_m[members], 6).tolist())
+        right = max(counts, key=lambda depth_m: counts[depth_m])
+        first = members[np.flatnonzero(np.round(marker_m[members], 6) == right)[0]]
+        for index in members[np.abs(marker_m[members] - right) > SAME_DEPTH_M].tolist():
+            where = f"its marker lies at {right:.10g} m in {files[first]} row {row_numbers[first]}"
+            reason = f"core {shortened(name[index])}: {where}; a core has one depth of the marker. Correct one of them, or leave the cell empty."
+            found.append(Refusal(files[index], int(row_numbers[index]), "marker_m", f"{marker_m[index]:.10g}", reason))
+    return found
+
+
 def issued_again(refusals: Sequence[Refusal]) -> bool:
     """Whether a core was issued again with other values: no program can know which issue is right."""
     return any(_ISSUED_AGAIN in refusal.reason for refusal in refusals)

@@ -12,10 +12,10 @@ from pipeline.intake.refusals import Refusal
 
 
 class OneDepth(BaseModel):
-    """Where a sample lies whose place is written as a single depth (``at_m``)."""
+    """Where a sample lies whose place is written as a single depth (``at_m``), or as none: samples of the surface."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-    at: Literal["top", "middle", "bottom"] = Field(description="Which depth of the sample that is")
+    at: Literal["top", "middle", "bottom", "surface"] = Field(description="Which depth of the sample that is; surface: it has none and begins at 0")
     length_m: float | None = Field(None, gt=0, description="Length of every sample, metres; not where a column sample_length_m says it of each")
 
 
@@ -41,6 +41,9 @@ class SideFile(BaseModel):
     header_row: int = Field(1, ge=1, le=1000, description="Row that names the columns")
     skip_rows: list[int] = Field([], description="Rows to pass over, for instance a row of units")
     fill_down: list[str] = Field([], description="Our names of columns whose empty cells mean: as above")
+    core_per_row: str | None = Field(
+        None, pattern=r"^[A-Za-z0-9_]{1,20}$", description="Each row is a core of its own, named by this and the row's number; the table names none"
+    )
     columns: dict[str, str] = Field({}, description="Our name of a column = its name in the file")
     units: dict[str, str] = Field({}, description="Our name of a column = the unit it has in the file")
     split: dict[str, str] = Field({}, description="Our name of a column whose cells hold several = their form, for instance '{core_id} {at_m}'")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pipeline.units import KM2_PER_M2, METRES_PER_NAUTICAL_MILE
-from pipeline.web.mercator import Frame, frame_around, unwrapped
+from pipeline.web.mercator import POLAR_FROM_DEG, DisplayFrame, Polar, frame_around, polar_frame_around, unwrapped
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -41,30 +41,56 @@ def near_deg(grid: Grid) -> float:
     return float(outline_deg(grid)[0][0])
 
 
+def polar(grid: Grid) -> Polar | None:
+    """Projection of the maps around a pole where the region reaches near it; ``None`` where Mercator serves."""
+    _, latitude_deg = outline_deg(grid)
+    west, south, east, north = grid.bounds_m
+    middle_longitude_deg, middle_latitude_deg = (
+        float(values[0]) for values in grid.to_lonlat(np.array([(west + east) / 2]), np.array([(south + north) / 2]))
+    )
+    if max(np.abs(latitude_deg).max(), abs(middle_latitude_deg)) <= POLAR_FROM_DEG:
+        return None
+    # ASSUME: no region reaches near both poles.
+    return Polar(1 if middle_latitude_deg > 0 else -1, round(middle_longitude_deg, 6))
+
+
 def bounds(grid: Grid) -> list[list[float]]:
-    """``[[south, west], [north, east]]`` of the grid."""
+    """``[[south, west], [north, east]]`` of the grid; around a pole the lower left and the upper right corner of the map."""
     longitude_deg, latitude_deg = outline_deg(grid)
+    projection = polar(grid)
+    if projection is not None:
+        return polar_frame_around(projection, *projection.forward(longitude_deg, latitude_deg), 1.0, _PICTURE_PIXELS).bounds
     return [[float(latitude_deg.min()), float(longitude_deg.min())], [float(latitude_deg.max()), float(longitude_deg.max())]]
 
 
-def picture(grid: Grid) -> Frame:
+def picture(grid: Grid) -> DisplayFrame:
     """Display frame around the grid; its pixels are finer than cells, so that cells keep their edges."""
+    projection = polar(grid)
+    if projection is not None:
+        return polar_frame_around(projection, *projection.forward(*outline_deg(grid)), 1.0, _PICTURE_PIXELS)
     return frame_around(*outline_deg(grid), 1.0, _PICTURE_PIXELS)
 
 
 def lattice(grid: Grid) -> dict[str, Any]:
-    """Positions of some corners of cells, from which the page finds all others."""
+    """Positions of some corners of cells, from which the page finds all others; around a pole on the plane of the map."""
     rows, columns = (np.unique(np.linspace(0, side, _LATTICE + 1).round().astype(int)) for side in grid.shape)
     west_m, _, _, north_m = grid.bounds_m
     easting_m, northing_m = np.meshgrid(west_m + columns * grid.cell_m, north_m - rows * grid.cell_m)
     longitude_deg, latitude_deg = grid.to_lonlat(easting_m, northing_m)
+    projection = polar(grid)
+    if projection is not None:
+        x, y = projection.forward(longitude_deg, latitude_deg)
+        return {"rows": rows.tolist(), "columns": columns.tolist(), "x": x.round(7).tolist(), "y": y.round(7).tolist()}
     values = {"latitude_deg": latitude_deg, "longitude_deg": unwrapped(longitude_deg, near_deg(grid))}
     return {"rows": rows.tolist(), "columns": columns.tolist(), **{name: value.round(6).tolist() for name, value in values.items()}}
 
 
-def frames(grid: Grid, zone: dict[str, Any] | None) -> tuple[Frame, Frame]:
+def frames(grid: Grid, zone: dict[str, Any] | None) -> tuple[DisplayFrame, DisplayFrame]:
     """Display frames of the surroundings and of the region with a margin."""
     longitude_deg, latitude_deg = outline_deg(grid)
+    projection = polar(grid)
+    if projection is not None:
+        return _polar_frames(projection, *projection.forward(longitude_deg, latitude_deg), zone)
 
     def scaled(factor: float) -> tuple[Array, Array]:
         middle = (longitude_deg.min() + longitude_deg.max()) / 2, (latitude_deg.min() + latitude_deg.max()) / 2
@@ -78,6 +104,24 @@ def frames(grid: Grid, zone: dict[str, Any] | None) -> tuple[Frame, Frame]:
         around = np.concatenate([unwrapped(wide[:, 1], around[0][0]), scaled(1.2)[0]]), np.concatenate([wide[:, 0], scaled(1.2)[1]])
     # A pixel size of nothing asks for as many pixels as are allowed.
     return frame_around(*around, 1.0, _MOST_RELIEF_PIXELS), frame_around(*scaled(1.8), 1.0, _MOST_RELIEF_PIXELS // 4)
+
+
+def _polar_frames(projection: Polar, x: Array, y: Array, zone: dict[str, Any] | None) -> tuple[DisplayFrame, DisplayFrame]:
+    """The same around a pole."""
+
+    def scaled(factor: float) -> tuple[Array, Array]:
+        middle = (x.min() + x.max()) / 2, (y.min() + y.max()) / 2
+        return middle[0] + factor * (x - middle[0]), middle[1] + factor * (y - middle[1])
+
+    around = scaled(_OUTSIDE_ZONE)
+    if zone is not None:
+        circle, middle = np.array(zone["circle"]), np.array(zone["position"])
+        circle_x, circle_y = projection.forward(circle[:, 1], circle[:, 0])
+        middle_x, middle_y = projection.forward(middle[1], middle[0])
+        wide = middle_x + _SURROUNDINGS * (circle_x - middle_x), middle_y + _SURROUNDINGS * (circle_y - middle_y)
+        around = np.concatenate([wide[0], scaled(1.2)[0]]), np.concatenate([wide[1], scaled(1.2)[1]])
+    wide_frame = polar_frame_around(projection, *around, 1.0, _MOST_RELIEF_PIXELS)
+    return wide_frame, polar_frame_around(projection, *scaled(1.8), 1.0, _MOST_RELIEF_PIXELS // 4)
 
 
 def region_outline(seafloor: Seafloor) -> list[list[list[float]]]:

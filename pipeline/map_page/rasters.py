@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from pipeline.artefacts import Classes, Grade, SimulatedGrade, Squares
     from pipeline.grid import Grid
-    from pipeline.web.mercator import Frame
+    from pipeline.web.mercator import DisplayFrame
 
     Array = NDArray[np.float64]
 
@@ -28,6 +28,8 @@ SHOWN: Final = ("p10", "p50", "p90")
 
 STEP_SHARE: Final = 0.0001
 """Step of the share of a cell inside the region."""
+
+_MARKER_STEP_M: Final = 0.05
 
 TOO_STEEP, TOO_DEEP = 1, 2
 """Bits of the places left out of mining."""
@@ -131,7 +133,8 @@ def place_rasters(places: dict[str, Array], classes: Classes, thin: Thinning) ->
     Parameters
     ----------
     places : dict
-        ``depth_m, slope_deg, distance_m, share`` and ``excluded`` (bits ``TOO_STEEP``, ``TOO_DEEP``), (rows, columns) arrays.
+        ``depth_m, slope_deg, distance_m, share`` and ``excluded`` (bits ``TOO_STEEP``, ``TOO_DEEP``), (rows, columns) arrays; below a marker also
+        ``marker_m, marker_sd_m``.
     classes : Classes
     thin : Thinning
     """
@@ -144,6 +147,10 @@ def place_rasters(places: dict[str, Array], classes: Classes, thin: Thinning) ->
     farthest = float(np.nanmax(places["distance_m"], initial=0.0))
     steps = {"depth_m": 1.0, "slope_deg": 0.1, "distance_m": 1.0 if farthest < NOTHING else 10.0, "share": STEP_SHARE}
     steps |= {"class": 1.0, "reason": 1.0, "excluded": 1.0}
+    for name in ("marker_m", "marker_sd_m"):
+        if name in places:
+            # Where the marker is eroded it would lie above the seafloor.
+            bands[name], steps[name] = thin.mean(np.maximum(places[name], 0.0)), _MARKER_STEP_M
     text = packed(np.array([steps_of(band, steps[name]) for name, band in bands.items()]))
     return text, {"names": list(bands), "steps": steps}
 
@@ -169,7 +176,7 @@ def square_totals(squares: Squares, elements: Sequence[str]) -> dict[str, Any] |
     return out
 
 
-def lookup(picture: Frame, grid: Grid, thin: Thinning) -> NDArray[np.uint16]:
+def lookup(picture: DisplayFrame, grid: Grid, thin: Thinning) -> NDArray[np.uint16]:
     """(2, rows, columns) row and column of the shown cell under each pixel."""
 
     def pixel_of(longitude_deg: Array, latitude_deg: Array) -> tuple[Array, Array]:

@@ -11,7 +11,8 @@ from pipeline.map_page.outlines import near_deg
 from pipeline.units import oxide_name
 from pipeline.web.colours import nice_limits
 from pipeline.web.mercator import unwrapped
-from pipeline.web.texts import MAP, Text, element_name, left_out, not_measured, subscripted, symbol_of
+from pipeline.web.terms import MUD, both_in_terms
+from pipeline.web.texts import BELOW_MARKER, MAP, Text, element_name, left_out, not_measured, subscripted, symbol_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,10 +46,15 @@ def core_records(elements: Sequence[str], samples: Samples, composites: Composit
     for core, rows in frame.groupby("core_id", sort=True):
         mine = composited.get(core)
         grades = {element: _core_grade(element, mine, layers.count) for element in elements}
+        # Below a marker layers begin at another depth in each core; samples stay where the core has them.
+        marker_m = None if mine is None else _first(mine, "marker_m")
         intervals: list[Any]
         if by_layer:
+            moved_m = marker_m or 0.0
+            edges_m = [(max(top + moved_m, 0.0), max(bottom + moved_m, 0.0)) for top, bottom in depths]
             intervals = [
-                [top, bottom, [grades[name][2][layer] if name in grades else None for name in profiles]] for layer, (top, bottom) in enumerate(depths)
+                [top, bottom, [grades[name][2][layer] if name in grades else None for name in profiles]]
+                for layer, (top, bottom) in enumerate(edges_m)
             ]
         else:
             intervals = _sample_intervals(rows, [columns[name] for name in profiles])
@@ -60,6 +66,7 @@ def core_records(elements: Sequence[str], samples: Samples, composites: Composit
                 "latitude_deg": round(float(rows["latitude_deg"].iloc[0]), 6),
                 "water_depth_m": _first(rows, "water_depth_m"),
                 "penetration_m": _first(rows, "penetration_m"),
+                **({"marker_m": marker_m} if layers.marker else {}),
                 "grade_ppm": {element: mean for element, (mean, _, _) in grades.items()},
                 "share": {element: share for element, (_, share, _) in grades.items()},
                 "layers_ppm": {element: per_layer for element, (_, _, per_layer) in grades.items()},
@@ -221,7 +228,7 @@ def about(
         ("about_method", {"kriging": f"kriging_{grade.estimator}"}),
         ("about_sd", {}),
         ("about_density", {"source": source}),
-        ("about_depths", {"source": {"text": seafloor.source}}),
+        *([("about_depths", {"source": {"text": seafloor.source}})] if seafloor.has_depths else []),
     ]
     if is_coarse(seafloor):
         lines.append(("about_coarse", {"resolution": float(f"{seafloor.source_resolution_m / 1000:.2g}")}))
@@ -237,12 +244,12 @@ def is_coarse(seafloor: Seafloor) -> bool:
     return seafloor.source_resolution_m > seafloor.grid.cell_m
 
 
-def page_words(place: PlaceSettings, samples: Samples, more: dict[str, Text]) -> dict[str, Text]:
+def page_words(place: PlaceSettings, samples: Samples, more: dict[str, Text], deposit: str = MUD, *, has_marker: bool = False) -> dict[str, Text]:
     """The page's words with what never changes on it filled in; the page's script fills in the rest, also what a person wrote."""
     fixed = {"radius": f"{place.eez_radius_nmi:g}"}
 
     def filled(text: str) -> str:
         return re.sub(r"\{(\w+)\}", lambda found: fixed.get(found[1], found[0]), text)
 
-    words = {**more, **MAP, **not_measured(samples.marks.data_kind), **left_out(samples.marks.rows_left_out)}
-    return {key: {language: filled(text) for language, text in both.items()} for key, both in words.items()}
+    words = {**more, **MAP, **(BELOW_MARKER if has_marker else {}), **not_measured(samples.marks.data_kind), **left_out(samples.marks.rows_left_out)}
+    return {key: {language: filled(text) for language, text in both_in_terms(both, deposit).items()} for key, both in words.items()}

@@ -16,13 +16,14 @@ falls.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numba
 import numpy as np
 
 from pipeline.geostatistics.compiled import CACHE
+from pipeline.geostatistics.marker_surface import expected_depth_m
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -74,23 +75,24 @@ class PanelRule:
 
 @dataclass(frozen=True)
 class Column:
-    """Layers that are simulated, seen from the seafloor.
+    """Layers that are simulated, seen from the seafloor: the same in all cells, or, below a marker, in each its own.
 
     Parameters
     ----------
-    bottoms_m : (layers,) array
-        Below the seafloor.
-    above_m : (layers,) array
+    tops_m, bottoms_m : (layers, 1) or (layers, cells) arrays
+        Below the seafloor; 0 where it would lie above it.
+    above_m : (layers, 1) or (layers, cells) array
         Mud on top of each layer that no layer holds: above the assessed interval, or where no core tells the grade.
     layer_m : float
     """
 
+    tops_m: Array
     bottoms_m: Array
     above_m: Array
     layer_m: float
 
     @classmethod
-    def of(cls, layers: Layers, simulated: NDArray[np.int64]) -> Column:
+    def of(cls, layers: Layers, simulated: NDArray[np.int64], marker_m: Array | None = None, marker_sd_m: Array | float = 0.0) -> Column:
         """The column of an assessment.
 
         Parameters
@@ -98,11 +100,33 @@ class Column:
         layers : Layers
         simulated : (layers simulated,) int array
             Their numbers, rising.
+        marker_m, marker_sd_m : (cells,) arrays, optional
+            Depth below the seafloor of the marker that the layers are relative to, and its standard deviation: depths are then the expected ones.
         """
-        tops_m, bottoms_m = layers.tops_m[simulated], layers.bottoms_m[simulated]
-        above_m = tops_m - np.concatenate([[0.0], bottoms_m[:-1]])
+        tops_m, bottoms_m = layers.tops_m[simulated][:, None], layers.bottoms_m[simulated][:, None]
+        if marker_m is not None:
+            tops_m, bottoms_m = (expected_depth_m(marker_m.ravel()[None], np.ravel(marker_sd_m)[None], edge_m) for edge_m in (tops_m, bottoms_m))
+            # Outside the region nothing is known of the marker, and nothing is mined.
+            tops_m, bottoms_m = np.nan_to_num(tops_m), np.nan_to_num(bottoms_m)
+        above_m = tops_m - np.concatenate([np.zeros((1, tops_m.shape[1])), bottoms_m[:-1]])
         # A layer's bottom and the next one's top may differ in the last bit.
-        return cls(bottoms_m, np.where(above_m > 1e-6 * layers.layer_m, above_m, 0.0), layers.layer_m)
+        above_m = np.where(above_m > 1e-6 * layers.layer_m, above_m, 0.0)
+        if marker_m is not None:
+            # What lies on top is as dense as the mud of the layer, of which blocks tell only what is expected to exist.
+            exists = (bottoms_m - tops_m) / layers.layer_m
+            above_m = np.where(exists > 0, above_m / np.where(exists > 0, exists, 1.0), 0.0)
+        return cls(tops_m, bottoms_m, above_m, layers.layer_m)
+
+    def among(self, cells: NDArray[np.int64]) -> Column:
+        """The columns of some cells, by their flat numbers."""
+        if self.tops_m.shape[1] == 1:
+            return self
+        return replace(self, tops_m=self.tops_m[:, cells], bottoms_m=self.bottoms_m[:, cells], above_m=self.above_m[:, cells])
+
+    def depths_m(self, cells: NDArray[np.int64], bases: NDArray[np.int64]) -> Array:
+        """(n,) depth below the seafloor of the base of some cells, each mined through so many layers, at least one."""
+        at = np.zeros_like(cells) if self.bottoms_m.shape[1] == 1 else cells
+        return np.asarray(self.bottoms_m[bases - 1, at])
 
 
 INTERVAL, MINED, FIRST = 0, 1, 2
@@ -143,9 +167,8 @@ def bases(sums: Array, lead: int, column: Column, rule: ColumnRule) -> Bases:
     rule : ColumnRule
     """
     out = np.zeros(len(sums), dtype=np.int16)
-    tops_m = column.bottoms_m - column.layer_m
     limits = rule.cutoff_ppm, rule.max_cover_m, rule.min_layer_m
-    _bases(sums, FIRST + lead, column.bottoms_m, tops_m, *limits, rule.break_even, out)
+    _bases(sums, FIRST + lead, column.bottoms_m, column.tops_m, *limits, rule.break_even, out)
     return out
 
 
@@ -201,6 +224,7 @@ def added(sums: Array, base: Bases, shares: Array, *, lifted: bool) -> Array:
 @numba.njit(cache=CACHE, nogil=True, error_model="numpy")
 def _cumulate(density: Any, metal: Any, above_m: Array, layer_m: float, out: Array) -> None:  # pragma: no cover - compiled
     elements, layers, cells = metal.shape
+    own = 1 if above_m.shape[1] > 1 else 0
     for cell in range(cells):
         for quantity in range(2 + elements):
             out[cell, 0, quantity] = 0.0
@@ -211,7 +235,7 @@ def _cumulate(density: Any, metal: Any, above_m: Array, layer_m: float, out: Arr
                 mud = 0.0
             out[cell, layer + 1, 0] = out[cell, layer, 0] + mud * layer_m
             # ASSUME: mud of unknown grade that is lifted on the way is barren, and as dense as the layer below it.
-            out[cell, layer + 1, 1] = out[cell, layer, 1] + mud * (layer_m + above_m[layer])
+            out[cell, layer + 1, 1] = out[cell, layer, 1] + mud * (layer_m + above_m[layer, own * cell])
             for element in range(elements):
                 here = float(metal[element, layer, cell]) if is_block else 0.0
                 out[cell, layer + 1, 2 + element] = out[cell, layer, 2 + element] + here * layer_m
@@ -222,6 +246,7 @@ def _bases(
     sums: Array, lead: int, bottoms_m: Array, tops_m: Array, cutoff: float, max_cover_m: float, min_layer_m: float, break_even: bool, out: Any
 ) -> None:  # pragma: no cover - compiled
     cells, count, _ = sums.shape
+    own = 1 if tops_m.shape[1] > 1 else 0
     for cell in range(cells):
         out[cell] = 0
         top_m = np.nan
@@ -230,7 +255,7 @@ def _bases(
             mud = sums[cell, layer + 1, 0] - sums[cell, layer, 0]
             metal = sums[cell, layer + 1, lead] - sums[cell, layer, lead]
             if mud > 0 and metal >= cutoff * mud:
-                top_m = tops_m[layer]
+                top_m = tops_m[layer, own * cell]
                 break
         # ASSUME: a cut-off of 0 has no cover, whatever lies above the first layer: everything is ore.
         cover_m = 0.0 if cutoff == 0 else top_m
@@ -241,7 +266,7 @@ def _bases(
             beyond = sums[cell, layer, lead] - cutoff * sums[cell, layer, 1]
             if sums[cell, layer, 1] > 0 and (beyond >= most if break_even else beyond >= 0):
                 best, most = layer, beyond
-        if best > 0 and bottoms_m[best - 1] - cover_m >= min_layer_m:
+        if best > 0 and bottoms_m[best - 1, own * cell] - cover_m >= min_layer_m:
             out[cell] = best
 
 

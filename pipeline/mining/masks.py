@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pipeline.domain_polygons import EXCLUDED_KINDS
 from pipeline.units import METRES_PER_NAUTICAL_MILE
 
 if TYPE_CHECKING:
@@ -18,22 +19,6 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.float64]
     Mask = NDArray[np.bool_]
-
-EXCLUDED_KINDS: Final = {
-    "outcrop": "outcrop",
-    "seamount": "seamount",
-    "seamount_flank": "seamount",
-    "flank": "seamount",
-    "no_go": "no_go",
-    "no-go": "no_go",
-    "nogo": "no_go",
-    "protected": "no_go",
-    "露頭": "outcrop",
-    "海山": "seamount",
-    "禁止区域": "no_go",
-    "保護区": "no_go",
-}
-"""What a polygon's property ``kind`` may say to take its cells away, and as what; any other polygon is drawn on the maps and nothing else."""
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pipeline.artefacts import PanelPlan, PanelTotals, Reserve
-from pipeline.mining.funnel import FIRST, MINED, cumulated
+from pipeline.mining.funnel import FIRST, MINED, Column, cumulated
+from pipeline.mining.recoverable import kriged_mud
 from pipeline.units import BASES, KM2_PER_M2, TONNE_PER_GRAM, Pores, grade_ppm_of, t_year_of_rate
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from pipeline.artefacts import Density, Grade, Marks, Seafloor
     from pipeline.config import PlaceSettings, ProductionSettings
     from pipeline.geostatistics.layered_simulation import Blocks
-    from pipeline.mining.funnel import Column
     from pipeline.mining.recoverable import RecoverableReducer
     from pipeline.units import Basis
 
@@ -317,7 +317,7 @@ class Columns:
     area_m2 : (n,) array
         Seabed of each that counts.
     column : Column
-        The layers.
+        The layers, in these cells.
     """
 
     cells: Integers
@@ -328,7 +328,7 @@ class Columns:
     @property
     def volume_m3(self) -> Array:
         """(n,) mud in place that is lifted, from the seafloor to the base."""
-        return np.asarray(self.area_m2 * self.column.bottoms_m[self.bases - 1])
+        return np.asarray(self.area_m2 * self.column.depths_m(np.arange(self.cells.size), self.bases))
 
     def lifted(self, sums: Array) -> Array:
         """(n, 1 + elements) dry mud and metals of each, in tonnes.
@@ -393,13 +393,16 @@ class PanelReducer:
         Sums of the kriged blocks of these columns.
     neighbours : int
         4 or 8 cells around each that touch it.
+    production : ProductionSettings
+    simulated : (layers simulated,) int array
+        Their numbers.
     """
 
     def __init__(
         self, elements: Sequence[str], lead: int, reserve: Columns, estimate: Array, surroundings: Surroundings, neighbours: int,
-        production: ProductionSettings,
+        production: ProductionSettings, simulated: Integers,
     ) -> None:  # fmt: skip
-        self.elements, self.lead, self.around, self.production = list(elements), lead, surroundings, production
+        self.simulated, self.elements, self.lead, self.around, self.production = simulated, list(elements), lead, surroundings, production
         self.pores = Pores(production.grain_density_t_m3, production.seawater_density_t_m3)
         kriged = reserve.lifted(estimate)
         self.reserve = self._reserve(reserve, kriged)
@@ -410,7 +413,7 @@ class PanelReducer:
                 self._plan(rate_t_day, basis, reserve, kriged, neighbours)
         # Only the columns that some plan mines are looked at.
         mined = np.unique(np.concatenate([cells for cells, _ in self.parts])) if self.parts else np.empty(0, dtype=np.int64)
-        self.mined = Columns(reserve.cells[mined], reserve.bases[mined], reserve.area_m2[mined], reserve.column)
+        self.mined = Columns(reserve.cells[mined], reserve.bases[mined], reserve.area_m2[mined], reserve.column.among(mined))
         self.parts = [(np.searchsorted(mined, cells), shares) for cells, shares in self.parts]
         self.found: list[Array] = []
 
@@ -468,7 +471,10 @@ class PanelReducer:
         layers, cells = len(blocks.density_t_m3), self.mined.cells
         density = blocks.density_t_m3.reshape(layers, -1)[:, cells]
         metal = blocks.metal_g_m3.reshape(len(self.elements), layers, -1)[:, :, cells]
-        lifted = self.mined.lifted(cumulated(density, metal, self.mined.column))
+        column = self.mined.column
+        if blocks.marker_m is not None:
+            column = Column.of(self.around.seafloor.layers, self.simulated, blocks.marker_m.ravel()[cells])
+        lifted = self.mined.lifted(cumulated(density, metal, column))
         self.found.append(np.concatenate([shares @ lifted[at] for at, shares in self.parts]) if self.parts else np.empty((0, lifted.shape[1])))
 
     def artefact(self, marks: Marks) -> PanelTotals:
@@ -509,18 +515,20 @@ def panel_reducer(
         Their numbers, rising.
     seafloor, grades, kriged_density, place, production
     """
-    settings, column = funnel.settings, funnel.site.column
+    settings = funnel.settings
     chosen = funnel.planned.get((funnel.headline_region, settings.column_cutoff_ppm, "applied"))
     share = np.zeros(seafloor.depth_m.size) if chosen is None else chosen.panels
     cells = np.flatnonzero(share > 0)
     bases = np.zeros(0, dtype=np.int64) if chosen is None else chosen.base[cells].astype(np.int64)
+    column = funnel.site.column.among(cells)
     by_element = {grade.element: grade for grade in grades}
     unknown = np.full(kriged_density.layer_t_m3.shape, np.nan)
     grades_ppm = [by_element[element].layer_ppm if element in by_element else unknown for element in funnel.elements]
-    mud, *ppm = (values[simulated].reshape(simulated.size, -1)[:, cells] for values in (kriged_density.layer_t_m3, *grades_ppm))
+    ppm = [values[simulated].reshape(simulated.size, -1)[:, cells] for values in grades_ppm]
+    mud = kriged_mud(simulated, kriged_density, seafloor)[:, cells]
     # Where another element has no estimate, it adds nothing.
     metal = np.array([np.nan_to_num(one * mud) for one in ppm])
     kriged = cumulated(np.where(np.isfinite(ppm[funnel.site.lead]), mud, np.nan), metal, column)
     reserve = Columns(cells, bases, share[cells] * funnel.site.cell_area_m2, column)
     around = Surroundings(seafloor, place)
-    return PanelReducer(funnel.elements, funnel.site.lead, reserve, kriged, around, settings.panel_neighbours, production)
+    return PanelReducer(funnel.elements, funnel.site.lead, reserve, kriged, around, settings.panel_neighbours, production, simulated)

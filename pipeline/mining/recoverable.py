@@ -146,7 +146,8 @@ class RecoverableReducer:
     ) -> None:
         lead = lead_of(elements, settings)
         self.elements, self.masks, self.settings = list(elements), masks, settings
-        self.site = Site(seafloor.grid.shape, seafloor.grid.cell_area_m2, Column.of(seafloor.layers, simulated), lead)
+        self.simulated, self.layers = simulated, seafloor.layers
+        self.site = Site(seafloor.grid.shape, seafloor.grid.cell_area_m2, column_of(seafloor, simulated), lead)
         shares = {name: np.where(mask, seafloor.region_share, 0.0).ravel() for name, mask in regions.items()}
         self.shares = {name: share for name, share in shares.items() if share.any()}
         self.cutoffs_ppm = sorted({*cutoffs.of(elements[lead]), settings.column_cutoff_ppm})
@@ -158,7 +159,7 @@ class RecoverableReducer:
         self.tried = dict(self._tried(masks, production))
         self.keys: list[Key] = []
         self.values: list[Array] = []
-        self.planned, self.planned_tried = self._planned(kriged_sums(elements[lead], simulated, grades, kriged_density, self.site.column))
+        self.planned, self.planned_tried = self._planned(kriged_sums(elements[lead], simulated, grades, kriged_density, seafloor, self.site.column))
         self.fixed = list(self._fixed(simulated.size))
 
     def _planned(self, estimate: Array) -> tuple[dict[tuple[str, float, str], Choice], dict[str, Choice]]:
@@ -219,28 +220,30 @@ class RecoverableReducer:
         """Take in one realisation."""
         layers = len(blocks.density_t_m3)
         metal = blocks.metal_g_m3.reshape(len(self.elements), layers, -1)
-        sums = cumulated(blocks.density_t_m3.reshape(layers, -1), metal, self.site.column)
-        found = dict(self._measured(sums))
+        # The marker lies elsewhere in each realisation, and with it the cover and the base of a column.
+        column = self.site.column if blocks.marker_m is None else Column.of(self.layers, self.simulated, blocks.marker_m)
+        sums = cumulated(blocks.density_t_m3.reshape(layers, -1), metal, column)
+        found = dict(self._measured(sums, replace(self.site, column=column)))
         if not self.keys:
             self.keys = list(found)
         self.values.append(np.array([found[key] for key in self.keys]))
 
-    def _measured(self, sums: Array) -> Iterator[tuple[Key, Array]]:
+    def _measured(self, sums: Array, site: Site) -> Iterator[tuple[Key, Array]]:
         for fixed in self.fixed:
             for keys, values in zip(fixed.keys, added(sums, fixed.base, fixed.shares, lifted=fixed.lifted), strict=True):
                 yield from ((key, values) for key in keys)
         for cutoff_ppm in self.cutoffs_ppm:
-            base = bases(sums, self.site.lead, self.site.column, self.limits[cutoff_ppm, SLOPES[0]].column)
+            base = bases(sums, site.lead, site.column, self.limits[cutoff_ppm, SLOPES[0]].column)
             for region, share in self.shares.items():
                 for slope in SLOPES if self.slope_matters else SLOPES[:1]:
-                    choice = self.site.with_panels(sums, base, share, self.limits[cutoff_ppm, slope])
+                    choice = site.with_panels(sums, base, share, self.limits[cutoff_ppm, slope])
                     both = added(sums, base, np.column_stack([choice.columns, choice.panels]), lifted=True)
                     for step, values in zip(_CHOSEN, both, strict=True):
                         for told in (slope,) if self.slope_matters else SLOPES:
                             yield (region, cutoff_ppm, step, told, "perfect", ""), values
         if self.settings.selection == "perfect" and self.headline_region in self.shares:
             for name, limits_tried in self.tried.items():
-                choice = self.site.chosen(sums, self.shares[self.headline_region], limits_tried)
+                choice = site.chosen(sums, self.shares[self.headline_region], limits_tried)
                 yield self._tried_key(name), added(sums, choice.base, choice.panels[:, None], lifted=True)[0]
 
     def _tried_key(self, name: str) -> Key:
@@ -317,10 +320,24 @@ def lead_of(elements: Sequence[str], settings: RecoverableSettings) -> int:
     return list(elements).index(settings.lead_element) if settings.lead_element in elements else 0
 
 
-def kriged_sums(lead: str, simulated: NDArray[np.int64], grades: Sequence[Grade], kriged_density: Density, column: Column) -> Array:
+def column_of(seafloor: Seafloor, simulated: NDArray[np.int64]) -> Column:
+    """The column as it is estimated."""
+    horizon = seafloor.horizon
+    return Column.of(seafloor.layers, simulated) if horizon is None else Column.of(seafloor.layers, simulated, horizon.marker_m, horizon.marker_sd_m)
+
+
+def kriged_mud(simulated: NDArray[np.int64], kriged_density: Density, seafloor: Seafloor) -> Array:
+    """(layers simulated, cells) kriged density of blocks, by what is expected to exist of each."""
+    mud = (kriged_density.layer_t_m3 * seafloor.thickness_share)[simulated]
+    return np.asarray(mud.reshape(simulated.size, -1))
+
+
+def kriged_sums(
+    lead: str, simulated: NDArray[np.int64], grades: Sequence[Grade], kriged_density: Density, seafloor: Seafloor, column: Column
+) -> Array:
     """Sums of the kriged blocks with the metal of the lead element alone, as :func:`cumulated` gives them; a block without an estimate is none."""
     grade = next(grade for grade in grades if grade.element == lead)
-    mud, ppm = (values[simulated].reshape(simulated.size, -1) for values in (kriged_density.layer_t_m3, grade.layer_ppm))
+    mud, ppm = kriged_mud(simulated, kriged_density, seafloor), grade.layer_ppm[simulated].reshape(simulated.size, -1)
     known = np.isfinite(mud) & np.isfinite(ppm)
     return cumulated(np.where(known, mud, np.nan), np.where(known, mud * ppm, 0.0)[None], column)
 
@@ -348,8 +365,8 @@ def planned_columns(
     allowed : (rows, columns) array
         Cells that every mask leaves and whose column is mined.
     """
-    column = Column.of(seafloor.layers, simulated)
-    sums = kriged_sums(elements[lead_of(elements, settings)], simulated, grades, kriged_density, column)
+    column = column_of(seafloor, simulated)
+    sums = kriged_sums(elements[lead_of(elements, settings)], simulated, grades, kriged_density, seafloor, column)
     limits = limits_of(masks.workable().ravel(), settings, settings.column_cutoff_ppm, 0.0)
     base = np.where(limits.workable, bases(sums, 0, column, limits.column), 0).reshape(seafloor.grid.shape)
     return np.arange(simulated.size)[:, None, None] < base, base > 0

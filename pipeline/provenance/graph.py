@@ -51,7 +51,7 @@ class Behind:
     settings: tuple[str, ...]
 
 
-def graph_of(makefile: str, elements: Sequence[str]) -> dict[str, Made]:
+def graph_of(makefile: str, elements: Sequence[str], marker: str = "") -> dict[str, Made]:
     """How each product is made, by the name of its file.
 
     Parameters
@@ -60,6 +60,8 @@ def graph_of(makefile: str, elements: Sequence[str]) -> dict[str, Made]:
         Text of the Makefile.
     elements : sequence of str
         What is assessed.
+    marker : str
+        ``horizon`` where depths are relative to a marker.
 
     Raises
     ------
@@ -70,7 +72,7 @@ def graph_of(makefile: str, elements: Sequence[str]) -> dict[str, Made]:
     if not found:
         message = f"the Makefile has no part {_LEVEL!r}: where numbers come from cannot be told"
         raise ArtefactError(message)
-    variables = {"ELEMENTS": " ".join(elements), "KEEP": ""}
+    variables = {"ELEMENTS": " ".join(elements), "KEEP": "", "MARKER": marker}
     graph: dict[str, Made] = {}
     head = ""
     for line in text.splitlines():

@@ -47,6 +47,7 @@ _AXES = {
     "northing_m": (both("South to north", "南→北"), both("northing, km", "南北 (km)"), 1e-3),
     "depth_m": (both("Downwards", "深さ方向"), both("depth below the seafloor, m", "海底下深度 (m)"), 1.0),
 }
+_BELOW_MARKER = both("depth below the marker, m", "マーカー層下の深度 (m)")
 _SWATH_KEY = (
     Key("dot", figures.COLOURS["ochre"], both("composites, declustered", "コンポジット（デクラスタ）")),
     Key("dash", figures.COLOURS["green"], both("kriged", "クリギング")),
@@ -71,7 +72,7 @@ def swaths(facts: Facts) -> Chapter:
         if not drawn:
             found.blocks.append(missing(both("no block is estimated, or only one slice.", "推定したブロックがないか、断面が1つだけです。")))
             continue
-        found.blocks += [Said(_swath_sentence(element, drawn)), _swath_plot(element, drawn)]
+        found.blocks += [Said(_swath_sentence(element, drawn)), _swath_plot(element, drawn, facts.seafloor.layers.marker)]
         if "depth_m" not in drawn:
             found.blocks.append(
                 Said(both("One layer: there is no profile downwards.", "層が1つのため、深さ方向のプロファイルはありません。"), "note")
@@ -105,7 +106,7 @@ def _column(rows: Sequence[dict[str, Any]], key: str) -> Array:
     return np.array([np.nan if row.get(key) is None else row[key] for row in rows], dtype=float)
 
 
-def _swath_plot(element: str, profiles: dict[str, list[dict[str, Any]]]) -> Plot:
+def _swath_plot(element: str, profiles: dict[str, list[dict[str, Any]]], marker: str) -> Plot:
     keys = ("data_ppm", "kriged_ppm", "simulated_mean_ppm", "simulated_block_p05_ppm", "simulated_block_p95_ppm")
     drawn: list[figures.Swath] = []
     rows: list[list[Cell]] = []
@@ -113,6 +114,7 @@ def _swath_plot(element: str, profiles: dict[str, list[dict[str, Any]]]) -> Plot
         if axis not in profiles:
             continue
         slices = profiles[axis]
+        across = _BELOW_MARKER if marker and axis == "depth_m" else across
         data, kriged, simulated, low, high = (_column(slices, key) for key in keys)
         drawn.append(figures.Swath(title, across, _column(slices, "middle_m") * scale, data, kriged, simulated, low, high, axis == "depth_m"))
         rows += [

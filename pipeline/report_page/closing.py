@@ -12,7 +12,7 @@ from pipeline.report_page.blocks import Cell, Chapter, Filter, Heading, Items, K
 from pipeline.report_page.facts import Facts, subject_name
 from pipeline.report_page.words import parameter_name
 from pipeline.text import printable
-from pipeline.web.texts import element_name
+from pipeline.web.texts import below, element_name
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -157,6 +157,8 @@ def limits(facts: Facts) -> Chapter:
 def _limits(facts: Facts) -> list[Text]:
     said: list[Text] = []
     grid, layers, cores = facts.seafloor.grid, facts.seafloor.layers, facts.cores
+    named = below(layers.marker)
+    plane = both(f" {named['en']}", f"{named['ja']} ") if layers.marker else both("", "")
     if facts.marks.is_synthetic:
         said.append(
             both(
@@ -164,17 +166,17 @@ def _limits(facts: Facts) -> list[Text]:
                 "試料の全部または一部は計算機で作られたもので、数値は実在の鉱床を表しません。",
             )
         )
-    reach = int((cores["deepest_m"] >= layers.bottom_m - 1e-9).sum())
+    reach = int((cores["deepest_m"].to_numpy(dtype=float) >= facts.composites.bottoms_m(cores.index) - 1e-9).sum())
     said += [
         both(
             f"Few stations: {len(cores):,} cores. The horizontal range rests on them, and so does the mean of every layer.",
             f"地点が少なく、コアは{len(cores):,}本です。水平レンジも各層の平均もこれらに依存します。",
         ),
         both(
-            f"No base of the layer is known: the interval from {layers.top_m:g} to {layers.bottom_m:g} m is a choice, and mud below it is not "
-            f"counted. Samples of {reach:,} cores reach its bottom.",
-            f"層の下限は分かっておらず、{layers.top_m:g}～{layers.bottom_m:g} m は選んだ区間です。それより深い泥は含みません。試料が下端に達するコア"
-            f"は{reach:,}本です。",
+            f"No base of the layer is known: the interval from {layers.top_m:g} to {layers.bottom_m:g} m{plane['en']} is a choice, and mud below it "
+            f"is not counted. Samples of {reach:,} cores reach its bottom.",
+            f"層の下限は分かっておらず、{plane['ja']}{layers.top_m:g}～{layers.bottom_m:g} m は選んだ区間です。それより深い泥は含みません。"
+            f"試料が下端に達するコアは{reach:,}本です。",
         ),
     ]
     if facts.seafloor.source_resolution_m > grid.cell_m:
@@ -299,7 +301,7 @@ def settings(facts: Facts) -> Chapter:
     content = facts.provenance.content
     code = content.get("code_sha256")
     rows = [
-        [Cell(printable(f"[{section}] {key}")), Cell(_value(value))]
+        [Cell(printable(f"[{section}] {key}")), Cell(_value([one["name"] for one in value] if key == "outlines" else value))]
         for section, values in sorted(content.get("settings", {}).items())
         for key, value in sorted(values.items())
     ]
@@ -313,7 +315,11 @@ def settings(facts: Facts) -> Chapter:
             ),
             "lead",
         ),
-        Said(joined([both("Bathymetry: ", "水深データ："), printable(facts.seafloor.source)], "", ""), "note"),
+        *(
+            [Said(joined([both("Bathymetry: ", "水深データ："), printable(facts.seafloor.source)], "", ""), "note")]
+            if facts.seafloor.has_depths
+            else [Said(both("No depth of the surface is given.", "地表・海底の標高データは用いていません。"), "note")]
+        ),
         Table(
             "settings-table",
             both("Settings of this assessment (assessment.toml).", "この評価の設定（assessment.toml）。"),

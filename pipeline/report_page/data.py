@@ -32,7 +32,7 @@ from pipeline.report_page.blocks import (
 from pipeline.report_page.facts import Facts, subject_name
 from pipeline.report_page.words import capital
 from pipeline.text import printable
-from pipeline.web.texts import element_name, symbol_of
+from pipeline.web.texts import below, element_name, symbol_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -78,7 +78,8 @@ def _sentence(facts: Facts) -> Text:
     missing_density = int(frame["dry_bulk_density_t_m3"].isna().sum()) if "dry_bulk_density_t_m3" in frame else len(frame)
     below = {element: _censored(facts, element) for element in facts.elements}
     bottom = facts.seafloor.layers.bottom_m
-    short = int((cores["deepest_m"] < bottom - 1e-9).sum())
+    # Below a marker the interval ends at another depth in each core.
+    short = int((cores["deepest_m"].to_numpy(dtype=float) < facts.composites.bottoms_m(cores.index) - 1e-9).sum())
     censored_en = ", ".join(f"{symbol_of(element)} {n:,}" for element, n in below.items() if n) or "none"
     censored_ja = "、".join(f"{symbol_of(element)} {n:,}" for element, n in below.items() if n) or "なし"
     return both(
@@ -251,6 +252,10 @@ def _downhole(facts: Facts) -> Plot:
     for core in shown_names:
         part = frame.loc[(frame["core_id"] == core) & frame[column].notna()].sort_values("from_m")
         cores.append((printable(str(core)), *(part[key].to_numpy(dtype=float) for key in ("from_m", "to_m", column))))
+    if facts.seafloor.layers.marker:
+        # Cores that do not meet the marker have no place beside it.
+        moved_m = facts.composites.bottoms_m(shown_names) - facts.seafloor.layers.bottom_m
+        cores = [(core, top - at, bottom - at, grade) for (core, top, bottom, grade), at in zip(cores, moved_m, strict=True) if np.isfinite(at)]
     cores = [core for core in cores if core[1].size]
     name = element_name(element)
     more = len(names) - len(shown_names)
@@ -260,7 +265,8 @@ def _downhole(facts: Facts) -> Plot:
         f"コアに沿った{name['ja']}品位。空白は試料なし、破線は評価区間の下端。色の上限は98パーセンタイル。"
         + (f"ほか{more:,}本は省略。" if more else ""),
     )
-    svg = figures.downhole("downhole", cores, f"{symbol_of(element)}, ppm", facts.seafloor.layers.bottom_m, facts.colour_map) if cores else ""
+    layers = facts.seafloor.layers
+    svg = figures.downhole("downhole", cores, f"{symbol_of(element)}, ppm", layers.bottom_m, facts.colour_map, layers.marker) if cores else ""
     return Plot("fig-downhole", svg, caption)
 
 
@@ -311,21 +317,23 @@ def compositing(facts: Facts) -> Chapter:
     """How samples became one value per core and layer."""
     found = Chapter("composites", both("Compositing", "コンポジット"))
     frame, layers = facts.composites.frame, facts.composites.layers
+    plane = below(layers.marker)
     least, supplied = facts.setting("composites", "min_sampled_share"), int((frame["density_supplied_share"] > 0).sum())
     share = float(np.median(frame["sampled_share"])) if len(frame) else float("nan")
     found.blocks.append(
         Said(
             both(
-                f"{len(frame):,} composites of {layers.layer_m:g} m from {layers.top_m:g} to {layers.bottom_m:g} m below the seafloor. Grades are "
+                f"{len(frame):,} composites of {layers.layer_m:g} m from {layers.top_m:g} to {layers.bottom_m:g} m {plane['en']}. Grades are "
                 f"weighted by length times density. A layer of a core counts if at least {percent(least)} of it was sampled; the median composite "
                 f"was sampled over {percent(share)} of its height. {supplied:,} composites hold some density that the settings' rule supplied.",
-                f"海底下 {layers.top_m:g}～{layers.bottom_m:g} m を {layers.layer_m:g} m ごとに区切った {len(frame):,} 個のコンポジット。品位は試料"
-                f"長×密度で加重しています。層の{percent(least)}以上が採取されたものだけを用い、採取割合の中央値は{percent(share)}です。密度の一部を"
+                f"{plane['ja']} {layers.top_m:g}～{layers.bottom_m:g} m を {layers.layer_m:g} m ごとに区切った {len(frame):,} 個のコンポジット。"
+                f"品位は試料長×密度で加重しています。層の{percent(least)}以上が採取されたものだけを用い、採取割合の中央値は{percent(share)}です。密度の一部を"
                 f"設定の規則で補ったものが {supplied:,} 個あります。",
             ),
             "lead",
         )
     )
+    found.blocks += _marker(facts)
     tops_m, bottoms_m = np.asarray(layers.tops_m, dtype=float), np.asarray(layers.bottoms_m, dtype=float)
     counts = {element: _per_layer(facts, element) for element in facts.elements}
     first = facts.elements[0]
@@ -343,8 +351,41 @@ def compositing(facts: Facts) -> Chapter:
         f"Composites per layer; the emptiest holds {fewest:,} of {symbol_of(first)}.",
         f"層ごとのコンポジット数。最少の層で {symbol_of(first)} {fewest:,} 個。",
     )
-    found.blocks.append(Plot("fig-composites", figures.by_layer("composites", tops_m, bottoms_m, panels), caption, table=table))
+    found.blocks.append(Plot("fig-composites", figures.by_layer("composites", tops_m, bottoms_m, panels, layers.marker), caption, table=table))
     return found
+
+
+def _marker(facts: Facts) -> list[Said]:
+    """Where the marker that depths are counted from comes from, and how well it is known."""
+    told = facts.validation.content.get("marker")
+    if not told:
+        return []
+    out = sum(len(cores) for cores in told["without"].values())
+    dip = told.get("dip_m_per_km")
+    missed = told.get("left_out_rmse_m")
+    tilt = both("", "") if dip is None else both(f"; its plane dips by {shown(dip, 2)} m per km", f"。面の傾きは 1 km あたり {shown(dip, 2)} m")
+    error = (
+        both("", "")
+        if missed is None
+        else both(
+            f" A pick that is left out is missed by {shown(missed, 2)} m (root mean square).",
+            f"同定値を一つずつ除いた予測誤差は {shown(missed, 2)} m（RMSE）です。",
+        )
+    )
+    name = printable(told["name"])
+    return [
+        Said(
+            both(
+                f"Depths are below the marker {name}, which {told['cores']:,} cores meet{tilt['en']}. {out:,} cores do not show it and are not "
+                f"used. Between the cores its depth below the seafloor is kriged, and drawn anew in every realisation.{error['en']} What would lie "
+                "above the seafloor does not exist.",
+                f"深度はマーカー層「{name}」からの距離です。マーカー層を同定したコアは {told['cores']:,} 本です{tilt['ja']}。"
+                f"同定していない {out:,} 本は用いません。コア間の海底面下深度はクリギングで補間し、実現値ごとに描き直します。{error['ja']}"
+                "海底面より上となる部分は存在しません。",
+            ),
+            "note",
+        )
+    ]
 
 
 def _per_layer(facts: Facts, element: str) -> NDArray[np.int64]:
@@ -404,7 +445,7 @@ def declustering(facts: Facts) -> Chapter:
         head += [both(f"{symbol} plain, ppm", f"{symbol} 単純 (ppm)"), both(f"{symbol} declustered, ppm", f"{symbol} デクラスタ (ppm)")]
     table = Table("layer-means", both("Mean grade of the composites per layer.", "層ごとのコンポジット平均品位。"), head, rows, is_folded=True)
     caption = both("Mean grade of the composites per layer, plain and declustered.", "層ごとの平均品位（単純平均とデクラスタ平均）。")
-    found.blocks.append(Plot("fig-declustering", figures.by_layer("declustering", tops_m, bottoms_m, panels), caption, key, table))
+    found.blocks.append(Plot("fig-declustering", figures.by_layer("declustering", tops_m, bottoms_m, panels, layers.marker), caption, key, table))
     return found
 
 

@@ -11,6 +11,7 @@ from pipeline.artefacts import CLASSES, DENSITY
 from pipeline.number_ids import number_id
 from pipeline.report_page.blocks import Cell, Text, both, shown
 from pipeline.text import printable
+from pipeline.web.terms import MUD
 from pipeline.web.texts import element_name
 
 if TYPE_CHECKING:
@@ -89,6 +90,7 @@ class Facts:
     elements: tuple[str, ...]
     title: str
     colour_map: str
+    deposit: str = MUD
 
     @property
     def marks(self) -> Marks:

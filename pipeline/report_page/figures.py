@@ -112,7 +112,7 @@ def histograms(name: str, panels: Sequence[tuple[Words, Words, Array]]) -> str:
 
 
 @_drawn
-def downhole(name: str, cores: Sequence[tuple[str, Array, Array, Array]], unit: Words, bottom_m: float, colour_map: str) -> str:
+def downhole(name: str, cores: Sequence[tuple[str, Array, Array, Array]], unit: Words, bottom_m: float, colour_map: str, marker: str = "") -> str:
     """Each core a strip, its intervals coloured by grade; blank where nothing was sampled.
 
     Parameters
@@ -124,6 +124,8 @@ def downhole(name: str, cores: Sequence[tuple[str, Array, Array, Array]], unit: 
     bottom_m : float
         Lower edge of the assessed interval.
     colour_map : str
+    marker : str
+        Name of the marker that depths are below of, or nothing.
     """
     from cmcrameri import cm
     from matplotlib import colormaps
@@ -137,19 +139,31 @@ def downhole(name: str, cores: Sequence[tuple[str, Array, Array, Array]], unit: 
     known = known[np.isfinite(known)]
     limits = (0.0, float(np.quantile(known, 0.98)) if known.size else 1.0)
     scale = ScalarMappable(Normalize(*limits), cm.cmaps[colour_map] if colour_map in cm.cmaps else colormaps[colour_map])
-    deepest_m = bottom_m
+    deepest_m, highest_m = bottom_m, 0.0
+    if marker:
+        highest_m = min(float(np.min(from_m)) for _, from_m, _, _ in cores)
     for number, (_, from_m, to_m, grade) in enumerate(cores):
-        axes.plot([number, number], [0.0, float(np.max(to_m))], color=FAINT, linewidth=1, zorder=0.5)
+        begins_m = float(np.min(from_m)) if marker else 0.0
+        axes.plot([number, number], [begins_m, float(np.max(to_m))], color=FAINT, linewidth=1, zorder=0.5)
         axes.bar(np.full(from_m.size, float(number)), to_m - from_m, 0.72, from_m, color=scale.to_rgba(grade), linewidth=0)
         deepest_m = max(deepest_m, float(np.max(to_m)))
     axes.axhline(bottom_m, color=INK, linewidth=1, linestyle=(0, (5, 3)))
-    axes.set(ylim=(deepest_m * 1.02, 0), xlim=(-0.7, len(cores) - 0.3), xticks=[])
+    axes.set(ylim=(deepest_m + 0.02 * (deepest_m - highest_m), highest_m), xlim=(-0.7, len(cores) - 0.3), xticks=[])
     axes.grid(visible=False, axis="x")
-    drawing.up(axes, both("depth below the seafloor, m", "海底下深度 (m)"))
+    drawing.up(axes, _depth(marker))
     for number, (core, *_) in enumerate(cores):
         short = core if len(core) <= _SHORT else f"{core[: _SHORT - 1]}…"
         drawing.note(
-            axes, number, -0.012 * deepest_m, short, rotation=90, rotation_mode="anchor", ha="left", va="center", fontsize=10.5, clip_on=False
+            axes,
+            number,
+            highest_m - 0.012 * (deepest_m - highest_m),
+            short,
+            rotation=90,
+            rotation_mode="anchor",
+            ha="left",
+            va="center",
+            fontsize=10.5,
+            clip_on=False,
         )
     bar = drawing.panel(width - 62, 16, width - 50, 330 - 92)
     steps = np.linspace(*limits, 41)
@@ -164,7 +178,7 @@ def downhole(name: str, cores: Sequence[tuple[str, Array, Array, Array]], unit: 
 
 
 @_drawn
-def by_layer(name: str, tops_m: Array, bottoms_m: Array, panels: Sequence[tuple[Words, Words, Mapping[str, Array]]]) -> str:
+def by_layer(name: str, tops_m: Array, bottoms_m: Array, panels: Sequence[tuple[Words, Words, Mapping[str, Array]]], marker: str = "") -> str:
     """Values per layer against depth: ``bar`` as bars, ``naive`` and ``weighted`` as points joined by a line."""
     height = min(max(28 * len(tops_m) + 84, 170), 560)
     drawing = Drawing(_WIDTH, height)
@@ -183,8 +197,13 @@ def by_layer(name: str, tops_m: Array, bottoms_m: Array, panels: Sequence[tuple[
         drawing.title(axes, title)
         drawing.across(axes, unit)
         _thousands(axes, x=True, y=True)
-    drawing.up(drawing.figure.axes[0], both("depth below the seafloor, m", "海底下深度 (m)"))
+    drawing.up(drawing.figure.axes[0], _depth(marker))
     return drawing.svg(name)
+
+
+def _depth(marker: str) -> Text:
+    """Name of an axis of depths; a marker is named in the text around."""
+    return both("depth below the marker, m", "マーカー層下の深度 (m)") if marker else both("depth below the seafloor, m", "海底下深度 (m)")
 
 
 class Direction(NamedTuple):
@@ -473,6 +492,28 @@ def worth_maps(name: str, panels: Sequence[tuple[Words, Array, Array]], there_km
         bar.spines["left"].set_visible(False)
         _thousands(bar, y=True)
         drawing.note(bar, 0.7, levels[-1] * 1.03, "%", fontsize=11.5)
+    return drawing.svg(name)
+
+
+@_drawn
+def contact(name: str, distance_km: Array, mean: Array, error: Array, sides: tuple[str, str]) -> str:
+    """Mean by signed distance from a boundary, with two standard errors; the boundary is a line."""
+    drawing = Drawing(_WIDTH, 250)
+    axes = drawing.panel(70, 46, _WIDTH - 20, 250 - 30)
+    known = np.isfinite(mean)
+    axes.axvline(0, color=SOFT, linewidth=1.2)
+    for x, y, half in zip(distance_km[known], mean[known], 2 * error[known], strict=True):
+        if np.isfinite(half):
+            axes.plot([x, x], [y - half, y + half], color=BAND, linewidth=6, solid_capstyle="butt")
+    axes.plot(distance_km[known], mean[known], linestyle="", marker="o", markersize=8, color=BLUE, gid=series("mean"))
+    reach_km = float(np.abs(distance_km).max()) * 1.15
+    axes.set(xlim=(-reach_km, reach_km))
+    _thousands(axes, x=True, y=True)
+    for place, side in zip((0.25, 0.75), sides, strict=True):
+        short = side if len(side) <= 2 * _SHORT else side[: 2 * _SHORT - 1] + "…"
+        axes.text(place, 1.04, drawing.word(short), transform=axes.transAxes, ha="center", va="bottom", fontsize=12.5)
+    drawing.across(axes, both("distance from the boundary, km", "境界からの距離 (km)"))
+    drawing.up(axes, both("ppm", "ppm"))
     return drawing.svg(name)
 
 

@@ -49,4 +49,4 @@ def report_page(facts: Facts, chapters: Sequence[Chapter], origin: PageOrigin) -
         "origin": origin,
     }
     words = {**_WORDS, "ask": ORIGIN["ask"], **not_measured(facts.marks.data_kind), **left_out(facts.marks.rows_left_out)}
-    return filled_in("report.html.j2", words, content, numbered=True)
+    return filled_in("report.html.j2", words, content, numbered=True, deposit=facts.deposit)

@@ -31,6 +31,7 @@ SOURCES: Final[dict[str, Text]] = {
     "mean_and_spread": both("mean and spread of each layer, known from few cores", "少数のコアから求めた各層の平均とばらつき"),
     "unsampled_layers": both("layers that some cores do not reach", "一部のコアが届かない層"),
     "assay_error": both("errors of assay and sampling", "分析・採取の誤差"),
+    "marker": both("depth of the marker", "マーカー層の深度"),
     "density": both("dry bulk density", "乾燥かさ密度"),
     "variogram": both("the spatial model", "空間モデル"),
 }

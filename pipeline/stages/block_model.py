@@ -6,18 +6,25 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.artefacts import CLASSES, QUANTILES, BlockModel, Density, Grade, Seafloor, Simulation, not_below
+from pipeline.artefacts import CLASSES, QUANTILES, BlockModel, Density, Grade, Horizon, Seafloor, Simulation, not_below
 from pipeline.grid import require_same_grid
 
 _PERCENTILES = ("p05", "p10", "p50", "p90", "p95")
 
 
-def run(seafloor: Seafloor, density: Density, grades: list[Grade], simulation: Simulation) -> BlockModel:
-    """Put estimates, standard deviations, percentiles, probabilities, density, class and seafloor on shared coordinates, with the projection."""
+def run(seafloor: Seafloor, density: Density, grades: list[Grade], simulation: Simulation, horizon: Horizon | None = None) -> BlockModel:
+    """Put estimates, standard deviations, percentiles, probabilities, density, class and seafloor on shared coordinates, with the projection.
+
+    Where layers are relative to a marker, so is the vertical coordinate; the marker's depth below the seafloor and what of each block exists stand
+    beside it.
+    """
     import xarray as xr
+
+    seafloor = seafloor.over(horizon)
 
     grid = require_same_grid(seafloor.grid, density.grid, simulation.grid, *(grade.grid for grade in grades))
     layers = seafloor.layers
+    plane = f"the marker {layers.marker}" if layers.marker else "the seafloor"
     easting_m, northing_m = grid.centres_m()
     cells, blocks = ("northing_m", "easting_m"), ("depth_m", "northing_m", "easting_m")
 
@@ -32,6 +39,13 @@ def run(seafloor: Seafloor, density: Density, grades: list[Grade], simulation: S
         "dry_bulk_density_sd_t_m3": field(density.layer_sd_t_m3, "t m-3", "standard deviation of dry bulk density"),
         "class_code": field(simulation.classes.code, "1", "class of the cell, not a statement under any reporting code"),
     }
+    if seafloor.horizon is not None:
+        found, name = seafloor.horizon, layers.marker
+        variables |= {
+            "marker_m": field(found.marker_m, "m", f"depth of the marker {name} below the seafloor, mean of the cell"),
+            "marker_sd_m": field(found.marker_sd_m, "m", f"standard deviation of the depth of the marker {name}"),
+            "thickness_share": field(found.thickness_share(), "1", "expected share of the block that lies below the seafloor"),
+        }
     variables["class_code"][2].update(flag_values=np.array(list(CLASSES), dtype=np.float32), flag_meanings=" ".join(CLASSES.values()))
     for grade in sorted(grades, key=lambda grade: grade.element):
         name = grade.element
@@ -44,7 +58,7 @@ def run(seafloor: Seafloor, density: Density, grades: list[Grade], simulation: S
         "depth_m": (
             "depth_m",
             (layers.tops_m + layers.bottoms_m) / 2,
-            {"units": "m", "positive": "down", "long_name": "middle of the layer below the seafloor"},
+            {"units": "m", "positive": "down", "long_name": f"middle of the layer below {plane}"},
         ),
     }
     for name, simulated in sorted(simulation.grades.items()):

@@ -9,4 +9,4 @@ from pipeline.config import AssessmentSettings
 
 def run(delta: Delta, assessment: AssessmentSettings) -> Page:
     """Tell the comparison in words, tables and bars; nothing is computed here."""
-    return Page(changes_page(delta.content, assessment.title))
+    return Page(changes_page(delta.content, assessment.title, assessment.deposit))

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pipeline.artefacts import DENSITY, Composites, JointModel, Seafloor, Variogram
 from pipeline.config import VariogramSettings
+from pipeline.domains import apart, parts_of
 from pipeline.errors import TooFewSamples
-from pipeline.field import composite_positions_m, known_values, range_bounds_m, statistics_of
+from pipeline.field import composite_positions_m, domain_numbers, known_values, range_bounds_m, statistics_across, statistics_of
 from pipeline.geostatistics.coregionalisation import fit_coregionalisation, shared_structures
 from pipeline.geostatistics.variogram import Experimental, experimental_cross_variogram, lag_edges_m
 
@@ -23,18 +25,41 @@ if TYPE_CHECKING:
 def run(composites: Composites, variograms: list[Variogram], seafloor: Seafloor, settings: VariogramSettings) -> JointModel:
     """Measure every direct and cross variogram, fit ranges that all variables share, then the sill matrices (Goulard & Voltz 1992).
 
-    Variables need not be known at the same places. One without data or without any spread has no part in the model, and the product says so.
+    Variables need not be known at the same places. One without data or without any spread has no part in the model, and the product says so. With
+    domains the residuals are those from the means and spreads of each; one with a variogram of its own has a joint model of its own too.
     """
+    whole = _fitted(composites, variograms, seafloor, settings)
+    if seafloor.domains is None:
+        return whole
+    found = {}
+    for part in parts_of(composites, seafloor):
+        own = [variogram.of(part.name) for variogram in variograms]
+        if all("why_borrowed" not in variogram.fit for variogram in own if variogram.model is not None):
+            found[part.name] = _fitted(part.composites, own, part.seafloor, settings)
+            continue
+        # The model is that of all domains together: the variables are the same, with the statistics of this one.
+        known = {variogram.subject: statistics_of(variogram) for variogram in own if (variogram.layer_pool >= 0).any()}
+        kept = {subject: known[subject] for subject in whole.statistics if subject in known}
+        model = whole.model if len(kept) == len(whole.statistics) else None
+        found[part.name] = replace(whole, statistics=kept, model=model, experimental=[], fit={"method": "the model of all domains together"})
+    return replace(whole, domains=found)
+
+
+def _fitted(composites: Composites, variograms: list[Variogram], seafloor: Seafloor, settings: VariogramSettings) -> JointModel:
     subjects, left_out = _varying(composites, variograms)
     if not subjects:
         return JointModel({}, None, [], {"method": "none: no variable varies", "left_out": left_out}, composites.marks)
     statistics = {subject: statistics_of(variogram) for subject, variogram in subjects.items()}
     frame = composites.frame.sort_values(["core_id", "layer"])
     positions_m, layer = composite_positions_m(frame, seafloor.grid), frame["layer"].to_numpy(dtype=np.int64)
-    residuals = np.column_stack([(known_values(frame, subject) - part.mean[layer]) / part.sd[layer] for subject, part in statistics.items()])
+    stratum = domain_numbers(composites, frame) * seafloor.layers.count + layer
+    across = {subject: statistics_across(variogram, composites, seafloor.layers) for subject, variogram in subjects.items()}
+    residuals = np.column_stack([(known_values(frame, subject) - part.mean[stratum]) / part.sd[stratum] for subject, part in across.items()])
     cores = frame["core_id"].to_numpy(dtype=str)
     edges_m = lag_edges_m(positions_m, settings.lags, settings.max_lag_share)
-    experimental = _experimental(positions_m, residuals, cores, seafloor.layers.layer_m, edges_m)
+    domains = seafloor.domains
+    paired_m = apart(positions_m, domain_numbers(composites, frame)) if domains is not None and domains.boundary == "hard" else positions_m
+    experimental = _experimental(paired_m, residuals, cores, seafloor.layers.layer_m, edges_m)
     horizontal_m, vertical_m = range_bounds_m(positions_m, seafloor.layers, settings)
     # ASSUME: all variables share the ranges of one nested model; only nugget and sills differ between them.
     structures = shared_structures(experimental, settings.model, horizontal_m, vertical_m)

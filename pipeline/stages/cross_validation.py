@@ -14,6 +14,7 @@ import numpy as np
 
 from pipeline.artefacts import ORDINARY, Comparison, Composites, CrossValidation, Estimator, JointModel, Seafloor, Variogram
 from pipeline.config import CrossValidationSettings, VariogramSettings
+from pipeline.domains import WHOLE, apart
 from pipeline.errors import TooFewSamples
 from pipeline.field import (
     LayerData,
@@ -21,15 +22,16 @@ from pipeline.field import (
     core_drift,
     core_positions_m,
     drift_at,
-    kriging_of,
+    krigings_of,
     layer_data,
     range_bounds_m,
-    statistics_of,
+    statistics_across,
+    statistics_by_domain,
     variogram_of,
 )
 from pipeline.geostatistics import scores
 from pipeline.geostatistics.cross_validation import area_of_applicability, cross_validate, spatial_folds
-from pipeline.geostatistics.layers import LayeredVariable, LayerStatistics, layer_statistics
+from pipeline.geostatistics.layers import LayeredVariable, LayerStatistics
 from pipeline.geostatistics.simple_estimators import declustered_mean, depth_pool, inverse_distance, nearest_neighbour, polygonal, with_sd
 from pipeline.geostatistics.variogram import experimental_variogram, fit_variogram, lag_edges_m
 
@@ -66,6 +68,11 @@ class _Case:
     @property
     def element(self) -> str:
         return self.variogram.subject
+
+    @property
+    def is_hard(self) -> bool:
+        """Whether nothing is told across the boundaries of domains."""
+        return self.seafloor.domains is not None and self.seafloor.domains.boundary == "hard"
 
     @property
     def fold(self) -> Integers:
@@ -161,7 +168,7 @@ def _results(case: _Case, challengers: dict[str, Estimator]) -> tuple[dict[str, 
     """Cross-validation of every estimator that the data allow, and why the others were not scored."""
     results, notes = {}, {}
     kriged = {name: partial(_kriged, case, part) for name, part in {"ordinary": ORDINARY, **challengers}.items()}
-    tried: dict[str, FoldEstimator] = {**_simple_estimators(case), **kriged}
+    tried: dict[str, FoldEstimator] = {**_simple_by_domain(case), **kriged}
     for name, estimator in tried.items():
         try:
             found = cross_validate(estimator, case.fold)
@@ -173,6 +180,35 @@ def _results(case: _Case, challengers: dict[str, Estimator]) -> tuple[dict[str, 
     if _REFERENCE not in results:
         return {}, notes
     return results, notes
+
+
+def _simple_by_domain(case: _Case) -> dict[str, FoldEstimator]:
+    """The same estimators inside each domain: all of them behind a hard boundary, the mean alone behind a soft one."""
+    whole = _simple_estimators(case)
+    if not case.composites.domains:
+        return whole
+    inside = whole if case.is_hard else (_REFERENCE,)
+    return {name: partial(_inside_domains, case, name) if name in inside else estimator for name, estimator in whole.items()}
+
+
+def _inside_domains(case: _Case, name: str, train: Integers, test: Integers) -> tuple[Array, Array]:
+    """Estimate and sd of composites from those of their own domain; NaN where too few are left of it."""
+    value, sd = np.full(test.size, np.nan), np.full(test.size, np.nan)
+    for number in np.unique(case.data.domain[test]):
+        members = np.flatnonzero(case.data.domain == number)
+        mine, others = np.isin(test, members), train[np.isin(train, members)]
+        # Coordinates do not matter to the mean: a domain is set apart by its data alone.
+        part = replace(case, data=_of_domain(case.data, members))
+        try:
+            estimator = _simple_estimators(part)[name]
+            value[mine], sd[mine] = estimator(np.searchsorted(members, others), np.searchsorted(members, test[mine]))
+        except (TooFewSamples, ValueError):
+            continue
+    return value, sd
+
+
+def _of_domain(data: LayerData, members: Integers) -> LayerData:
+    return LayerData(*(getattr(data, name)[members] for name in ("values", "positions_m", "layer", "cores", "weights", "domain")))
 
 
 def _simple_estimators(case: _Case) -> dict[str, FoldEstimator]:
@@ -221,32 +257,61 @@ def _kriged(case: _Case, estimator: Estimator, _train: Integers, test: Integers)
     """Estimate and sd of the composites of a fold, from a kriging system without any of its cores, for any variable."""
     left_out = {core for core, number in case.fold_of.items() if number == case.fold[test[0]]}
     rest = replace(case.composites, frame=case.composites.frame[~case.composites.frame["core_id"].isin(left_out)])
-    refitted = partial(_statistics, rest, case.seafloor, case.variogram_settings.min_layer_cores)
-    own = refitted(case.element)
     # ASSUME: variogram, joint model and the drift's model stay those of all cores in every fold; layer means and spreads are fitted anew.
-    variogram = replace(case.variogram, layer_mean=own.mean, layer_sd=own.sd, layer_pool=own.pool)
-    joint = case.joint
+    variogram, joint = _with_statistics(case.variogram, _refitted(case, rest, case.element)), case.joint
     if estimator.name == "cokriging":
-        joint = replace(joint, statistics={subject: refitted(subject) for subject in joint.statistics})
-    kriging = kriging_of(rest, variogram, case.seafloor, 1, estimator, joint)
-    positions_m = case.data.positions_m[test]
-    found = kriging.composites(positions_m, case.data.layer[test], drift_at(case.seafloor, estimator.drift, positions_m[:, :2]))
-    return found.value, np.sqrt(found.variance)
+        joint = _joint_with_statistics(joint, {subject: _refitted(case, rest, subject) for subject in joint.statistics})
+    positions_m, layer = case.data.positions_m[test], case.data.layer[test]
+    value, sd = np.full(test.size, np.nan), np.full(test.size, np.nan)
+    for found in krigings_of(rest, variogram, case.seafloor, 1, estimator, joint):
+        name = found.part.name
+        mine = case.data.domain[test] == (case.composites.domains.index(name) if name else 0)
+        if found.kriging is not None and mine.any():
+            drift = drift_at(case.seafloor, estimator.drift, positions_m[mine, :2])
+            estimate = found.kriging.composites(positions_m[mine], layer[mine], drift)
+            value[mine], sd[mine] = estimate.value, np.sqrt(estimate.variance)
+    return value, sd
 
 
-def _statistics(composites: Composites, seafloor: Seafloor, min_layer_cores: int, subject: str) -> LayerStatistics:
-    """Layer means and spreads of the composites at hand."""
-    data, layers = layer_data(composites, subject, seafloor.grid), seafloor.layers.count
-    if not data.values.size:
-        empty = np.full(layers, np.nan)
-        return LayerStatistics(empty, empty, np.full(layers, -1, dtype=np.int64))
-    return layer_statistics(data.values, data.layer, data.weights, layers, min_layer_cores)
+def _refitted(case: _Case, rest: Composites, subject: str) -> dict[str, LayerStatistics]:
+    """Layer means and spreads of the composites at hand, by domain."""
+    return statistics_by_domain(rest, case.seafloor, subject, case.variogram_settings.min_layer_cores)
+
+
+def _with_statistics(variogram: Variogram, found: dict[str, LayerStatistics]) -> Variogram:
+    """A variogram with these layer means and spreads; where nothing is left, it has none."""
+    nothing = _nothing(variogram.layer_pool.size)
+
+    def given(part: Variogram, name: str) -> Variogram:
+        own = found.get(name, nothing)
+        return replace(part, layer_mean=own.mean, layer_sd=own.sd, layer_pool=own.pool)
+
+    if not variogram.domains:
+        return given(variogram, WHOLE)
+    return replace(variogram, domains={name: given(part, name) for name, part in variogram.domains.items()})
+
+
+def _joint_with_statistics(joint: JointModel, found: dict[str, dict[str, LayerStatistics]]) -> JointModel:
+    """The same of a joint model, by subject."""
+
+    def given(part: JointModel, name: str) -> JointModel:
+        nothing = {subject: _nothing(old.pool.size) for subject, old in part.statistics.items()}
+        return replace(part, statistics={subject: found[subject].get(name, nothing[subject]) for subject in part.statistics})
+
+    return replace(joint, domains={name: given(part, name) for name, part in joint.domains.items()}) if joint.domains else given(joint, WHOLE)
+
+
+def _nothing(layers: int) -> LayerStatistics:
+    empty = np.full(layers, np.nan)
+    return LayerStatistics(empty, empty, np.full(layers, -1, dtype=np.int64))
 
 
 def _challengers(case: _Case) -> tuple[dict[str, Estimator], dict[str, str]]:
     """What may replace ordinary kriging, and why the others cannot be kriged from these data."""
     usable: dict[str, Estimator] = {}
     reasons = {} if case.settings.drift else {"drift": "no drift is named ([cross_validation] drift)"}
+    if case.settings.drift and not case.seafloor.has_depths:
+        reasons["drift"] = f"{', '.join(case.settings.drift)} cannot be followed: the assessment has no depths"
     if case.element not in case.joint.statistics:
         reasons["cokriging"] = f"no joint model: {case.joint.fit['left_out'][case.element]}"
     elif len(case.joint.statistics) < 2:
@@ -259,7 +324,7 @@ def _challengers(case: _Case) -> tuple[dict[str, Estimator], dict[str, str]]:
             continue
         try:
             estimator = made()
-            kriging_of(case.composites, case.variogram, case.seafloor, 1, estimator, case.joint)
+            krigings_of(case.composites, case.variogram, case.seafloor, 1, estimator, case.joint)
         except TooFewSamples as error:
             reasons[name] = str(error)
         else:
@@ -280,12 +345,15 @@ def _with_drift(case: _Case) -> Estimator:
     if (np.ptp(drift, axis=0) == 0).all():
         msg = f"{', '.join(case.settings.drift)} is the same at every core"
         raise TooFewSamples(msg)
-    variable = LayeredVariable(data.positions_m, data.values, data.layer, statistics_of(case.variogram))
+    layers = case.seafloor.layers
+    across = statistics_across(case.variogram, case.composites, layers)
+    variable = LayeredVariable(data.positions_m, data.values, data.domain * layers.count + data.layer, across)
     columns = np.hstack([variable.means, drift - drift.mean(axis=0)])
     left = variable.residuals - columns @ np.linalg.lstsq(columns, variable.residuals)[0]
     edges_m = lag_edges_m(data.positions_m, settings.lags, settings.max_lag_share)
-    experimental = experimental_variogram(data.positions_m, left, data.cores, case.seafloor.layers.layer_m, edges_m, settings.semivariance)
-    fitted = fit_variogram(experimental, settings.model, *range_bounds_m(data.positions_m, case.seafloor.layers, settings))
+    paired_m = apart(data.positions_m, data.domain) if case.is_hard else data.positions_m
+    experimental = experimental_variogram(paired_m, left, data.cores, layers.layer_m, edges_m, settings.semivariance)
+    fitted = fit_variogram(experimental, settings.model, *range_bounds_m(data.positions_m, layers, settings))
     return Estimator("drift", tuple(case.settings.drift), fitted.model)
 
 
@@ -355,7 +423,7 @@ def _choice(
 
 def _applicability(case: _Case, estimator: Estimator) -> dict[str, Any]:
     """Share of the region's cells that resemble the cores, in position and drift, as much as folds resemble each other."""
-    inside = np.isfinite(case.seafloor.depth_m) & (case.seafloor.region_share > 0)
+    inside = case.seafloor.ground
     _, first = np.unique(case.data.cores, return_index=True)
     easting_m, northing_m = (axis[inside] for axis in case.seafloor.grid.centres_m())
     places_m = case.data.positions_m[first, :2]

@@ -14,6 +14,7 @@ from pipeline.artefacts import (
     DomainFiles,
     Grade,
     History,
+    Horizon,
     JointModel,
     ProgramFiles,
     PublishedFiles,
@@ -52,11 +53,13 @@ def run(
     published: PublishedFiles,
     program: list[ProgramFiles],
     settings: list[Section],
+    horizon: Horizon | None = None,
 ) -> Delta:
     """Compare with the last build that was not the same, and keep what the next comparison needs.
 
     The same build made again is compared with the same one as before: a comparison is lost only when something a number depends on changes.
     """
+    seafloor = seafloor.over(horizon)
     sections = {section.section: section for section in settings}
     raw = (cores, bathymetry, domains, published)
     now = snapshot(

@@ -81,12 +81,15 @@ def run(
         "title": assessment.title,
         "names": {"en": " and ".join(_lowered(name["en"]) for name in symbols), "ja": "・".join(name["ja"] for name in symbols)},
         "banner": samples.marks.is_synthetic,
+        "marker": layers.marker,
         "rows_left_out": samples.marks.rows_left_out,
         "facts": {
             "cores": sourced("samples/cores", f"{samples.frame['core_id'].nunique():,}"),
             "samples": sourced("samples/count", f"{len(samples.frame):,}"),
             "area_km2": sourced("seafloor/area_km2", rounded(area_km2)),
-            "interval": "–".join(sourced(f"settings/grid/{key}", f"{getattr(layers, key):g}") for key in ("top_m", "bottom_m")),
+            "interval": (" … " if layers.marker else "–").join(
+                sourced(f"settings/grid/{key}", f"{getattr(layers, key):g}") for key in ("top_m", "bottom_m")
+            ),
             "cell_m": sourced("settings/grid/cell_m", f"{cell_m:,g}"),
             "layer_m": sourced("settings/grid/layer_m", f"{layers.layer_m:g}"),
             "water": "–".join(
@@ -108,7 +111,7 @@ def run(
         "numbers": sourced("provenance/numbers_listed", f"{len(provenance.content.get('numbers', [])):,}"),
         "core_files": core_files[:_MOST_FILES],
         "more_files": f"{len(core_files) - _MOST_FILES:,}" if len(core_files) > _MOST_FILES else "",
-        "depths": seafloor.source,
+        "depths": seafloor.source if seafloor.has_depths else "",
         "code": code[:16] if isinstance(code, str) else "",
         "origin": page_origin(provenance.content, "index", _PLACES),
     }
@@ -116,7 +119,7 @@ def run(
     lines = [_line(check) for check in checks]
     if composites.density_source == "prior":
         lines.append("density is assumed in the settings, not measured")
-    return Page(start_page(words, content), tuple(lines))
+    return Page(start_page(words, content, assessment.deposit), tuple(lines))
 
 
 def _lowered(name: str) -> str:

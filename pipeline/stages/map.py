@@ -14,6 +14,7 @@ from pipeline.artefacts import (
     Density,
     DomainFiles,
     Grade,
+    Horizon,
     NextCores,
     Page,
     Production,
@@ -32,8 +33,9 @@ from pipeline.grid import require_same_grid
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from pipeline.grid import Grid
     from pipeline.map_page.rasters import Thinning
-    from pipeline.web.mercator import Frame
+    from pipeline.web.mercator import DisplayFrame
     from pipeline.web.panel import OfflineMap
 
     Array = NDArray[np.float64]
@@ -64,6 +66,7 @@ def run(
     cutoffs: CutoffSettings,
     recoverable: RecoverableSettings,
     place: PlaceSettings,
+    horizon: Horizon | None = None,
 ) -> Page:
     """Put grades, their uncertainty, cores and tonnage on a relief made from the bathymetry.
 
@@ -85,6 +88,7 @@ def run(
     from pipeline.web.panel import map_page
     from pipeline.web.tool_texts import KINDS, TOOLS
 
+    seafloor = seafloor.over(horizon)
     by_element = {grade.element: grade for grade in grades}
     here = _carried(subject.name, elements.assessed)
     own = by_element[subject.name]
@@ -97,7 +101,7 @@ def run(
     lookup = rasters.lookup(picture, grid, thin)
     zone = outlines.zone_around(place, grid, published)
     surroundings, near = outlines.frames(grid, zone)
-    grids = read_grids(bathymetry)
+    grids = read_grids(bathymetry) if seafloor.has_depths else []
     content, wide_m = _layers(own, maps, seafloor, picture, surroundings, zone, thin, lookup, known[own.element]["limits"]["grade"][0], grids)
     places, how_to_read = rasters.place_rasters(_places(seafloor, samples, recoverable), simulation.classes, thin)
     drawn, skipped = outlines.domain_outlines(domains, grid, region.polygon)
@@ -115,10 +119,13 @@ def run(
         "max_slope_deg": recoverable.max_slope_deg,
         "max_water_depth_m": recoverable.max_water_depth_m,
         "coarse": tables.is_coarse(seafloor),
+        "has_depths": seafloor.has_depths,
+        "marker": own.layers.marker or None,
         "top_m": own.layers.top_m,
         "bottom_m": own.layers.bottom_m,
         "layers": [[float(top), float(bottom)] for top, bottom in zip(own.layers.tops_m, own.layers.bottoms_m, strict=True)],
         "bounds": picture.bounds,
+        "polar": _polar(grid),
         "size": picture.shape,
         "cells": thin.shown,
         "factor": thin.factor,
@@ -150,10 +157,21 @@ def run(
         "map-lookup": packed(lookup),
         "map-squares": rasters.square_totals(squares, here),
     }
-    words = tables.page_words(place, samples, {**TOOLS, "tool_kind_here": KINDS[samples.marks.data_kind]})
+    here_words = {**TOOLS, "tool_kind_here": KINDS[samples.marks.data_kind]}
+    words = tables.page_words(place, samples, here_words, assessment.deposit, has_marker=bool(own.layers.marker))
     name = known[own.element]["name"]["en"]
     title = f"{words['page']['en'].replace('{name}', name)} · {assessment.title}"
     return Page(map_page(title, words, content, blocks))
+
+
+def _polar(grid: Grid) -> dict[str, float] | None:
+    """The pole that the map is drawn around, as its script knows it."""
+    from dataclasses import asdict
+
+    from pipeline.map_page.outlines import polar
+
+    projection = polar(grid)
+    return None if projection is None else asdict(projection)
 
 
 def _carried(element: str, assessed: list[str]) -> list[str]:
@@ -175,6 +193,7 @@ def _places(seafloor: Seafloor, samples: Samples, recoverable: RecoverableSettin
         "distance_m": distance_to_cores_m(seafloor.grid, positions[:, 0], positions[:, 1]),
         "share": seafloor.region_share,
         "excluded": excluded.astype(float),
+        **({} if seafloor.horizon is None else {"marker_m": seafloor.horizon.marker_m, "marker_sd_m": seafloor.horizon.marker_sd_m}),
     }
 
 
@@ -189,8 +208,8 @@ def _layers(
     grade: Grade,
     maps: MapSettings,
     seafloor: Seafloor,
-    picture: Frame,
-    surroundings: Frame,
+    picture: DisplayFrame,
+    surroundings: DisplayFrame,
     zone: dict[str, Any] | None,
     thin: Thinning,
     lookup: NDArray[np.uint16],
@@ -207,7 +226,7 @@ def _layers(
     from pipeline.web.relief import relief_url
 
     (south, west), (north, east) = bounds(grade.grid)
-    content = OfflineMap((south + north) / 2, (west + east) / 2)
+    content = OfflineMap((south + north) / 2, (west + east) / 2, _polar(grade.grid))
     wide_m = _heights(surroundings, grids)
     row, column = (np.where(index == NOTHING, 0, index) for index in lookup)
     values = np.where(lookup[0] == NOTHING, np.nan, thin.mean(grade.mean_ppm)[row, column])
@@ -231,13 +250,13 @@ def _layers(
     return content, wide_m
 
 
-def _heights(frame: Frame, grids: list[Any]) -> Array:
+def _heights(frame: DisplayFrame, grids: list[Any]) -> Array:
     from pipeline.web.relief import elevation_on
 
     return elevation_on(frame, grids)
 
 
-def _contours(frame: Frame, heights_m: Array, levels: int) -> list[dict[str, Any]]:
+def _contours(frame: DisplayFrame, heights_m: Array, levels: int) -> list[dict[str, Any]]:
     from pipeline.web.relief import contours
 
     return contours(frame, heights_m, levels)

@@ -46,6 +46,10 @@ if TYPE_CHECKING:
 
 _MOST_CANDIDATES = 20_000  # a set is chosen among so many; on larger grids among every second, third ... row and column
 
+_DOMAINS = {
+    "en": "the worth of a core is reckoned for one deposit, and this assessment is divided into domains ([domains] boundary)",
+    "ja": "コア1本の価値は、ドメインに分けない鉱床についてのみ計算します。この評価はドメインに分かれています（[domains] boundary）",
+}
 _NO_CELL = {
     "en": "no estimated cell of the region lies far enough from the cores there are and within the limits of depth, zone, no-go areas and track",
     "ja": "対象海域内の推定済みセルのうち、既存コアから十分に離れ、水深・EEZ・立入禁止区域・航程の制約を満たすものがありません",
@@ -62,6 +66,11 @@ _NO_CUTOFF = {
 _NO_COLUMNS = {
     "en": "the element was not simulated, or a new core would not reach through the upper third of the layers",
     "ja": "この元素はシミュレーションされていないか、新しいコアが層の上部3分の1に届きません",
+}
+_BELOW_A_MARKER = {
+    "en": "the worth of a new core is not computed where layers are relative to a marker: how far a core reaches into them differs from place "
+    "to place",
+    "ja": "層をマーカー層から数える場合、新しいコアの価値は計算しません。コアが届く層は場所ごとに異なるためです",
 }
 _NO_WORTH = {
     "en": "too few realisations, or no metal over the cut-off in them",
@@ -136,7 +145,7 @@ def run(
     The metal is that of the region ``all``. Without a cut-off it is linear in what a core shows, and its worth has a closed form; tonnes over a
     cut-off are not linear.
     """
-    reasons = {element: why for element in composites.elements if (why := _not_computed(variogram_of(variograms, element)))}
+    reasons = {element: why for element in composites.elements if (why := _not_computed(variogram_of(variograms, element), seafloor))}
     known = {
         element: _element(
             composites, variogram_of(variograms, element), joint, cross_validation, seafloor, columns, settings, grade_settings, simulation_settings
@@ -193,8 +202,12 @@ def run(
     )
 
 
-def _not_computed(variogram: Variogram) -> dict[str, str] | None:
+def _not_computed(variogram: Variogram, seafloor: Seafloor) -> dict[str, str] | None:
     """Why nothing can be said of an element, in both languages."""
+    if seafloor.layers.marker:
+        return _BELOW_A_MARKER
+    if seafloor.domains is not None:
+        return _DOMAINS
     if variogram.model is None:
         return _NO_MODEL
     return _NO_SPREAD if variogram.model.sill == 0 else None

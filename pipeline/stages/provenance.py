@@ -25,6 +25,7 @@ from pipeline.artefacts import (
 from pipeline.config import Section
 from pipeline.errors import ArtefactError
 from pipeline.files import sha256_of
+from pipeline.installation import INSTALLED_LIBRARIES, LOCK, is_checkout, library_hash, makefile
 from pipeline.number_ids import number_id, unit_of
 from pipeline.provenance.formulas import TABLES
 from pipeline.provenance.graph import graph_of
@@ -64,6 +65,7 @@ def run(
         The Makefile is not beside the program.
     """
     sections = {section.section: section.model_dump(mode="json") for section in settings}
+    marker = "horizon" if sections["grid"]["reference"] == "marker" else ""
     simulated = sorted(set(tonnage.frame.loc[tonnage.frame["statistic"] == "mean", "element"]))
     estimators = {
         element: {"estimator": part.estimator.name, "drift": list(part.estimator.drift), "reason": part.reason}
@@ -76,7 +78,7 @@ def run(
             "estimators": estimators,
             "inputs": {name: told for files in (cores, bathymetry, domains, published, truth) for name, told in _inputs(files, samples)},
             "numbers": list(_numbers(tonnage)),
-            "rules": rules_told(graph_of(_makefile(), sections["elements"]["assessed"])),
+            "rules": rules_told(graph_of(_makefile(), sections["elements"]["assessed"], marker)),
             "tables": tables_told(),
             "simulated": simulated,
             "not_simulated": validation.content.get("simulation", {}).get("not_simulated", {}),
@@ -127,7 +129,7 @@ def _rows_of(frame: pd.DataFrame | None) -> dict[str, set[int]]:
 
 
 def _makefile() -> str:
-    path = _PACKAGE.parent / "Makefile"
+    path = makefile()
     if not path.is_file():
         message = f"{path} is missing: it says what each number is made from. Put it back beside the program."
         raise ArtefactError(message)
@@ -137,6 +139,8 @@ def _makefile() -> str:
 def _program_sha256() -> str:
     """One hash over every file of the program and the lock; no state of version control, and not what was found by calibrating it."""
     files = sorted(path for path in _PACKAGE.rglob("*") if path.is_file() and "__pycache__" not in path.parts and path.name != CALIBRATION)
-    lock = _PACKAGE.parent / "requirements.lock"
+    lock = _PACKAGE.parent / LOCK
     lines = [f"{path.relative_to(_PACKAGE.parent).as_posix()} {sha256_of(path)}" for path in [*files, *([lock] if lock.is_file() else [])]]
+    if not is_checkout() and not lock.is_file():
+        lines.append(f"{INSTALLED_LIBRARIES} {library_hash()}")
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()

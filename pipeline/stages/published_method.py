@@ -252,7 +252,8 @@ def _ours(
 ) -> dict[str, Any] | None:
     """What this program estimates in the same squares and the same interval; ``None`` where they are not all inside it."""
     layers = seafloor.layers
-    if abs(layers.top_m - interval_m[0]) > _EDGE or abs(layers.bottom_m - interval_m[1]) > _EDGE:
+    # The published interval lies below the seafloor: layers below a marker are another one in every cell.
+    if layers.marker or abs(layers.top_m - interval_m[0]) > _EDGE or abs(layers.bottom_m - interval_m[1]) > _EDGE:
         return None
     grid = seafloor.grid
     known = np.isfinite(grade.layer_ppm)

@@ -30,6 +30,7 @@ from pipeline.config import AssessmentSettings, ElementSettings, MapSettings
 from pipeline.provenance.origin import Origin, published_ids_of
 from pipeline.provenance.page_origin import page_origin
 from pipeline.report_page import checks, closing, data, headline, model, results
+from pipeline.report_page import domains as domains_chapter
 from pipeline.report_page import next_cores as next_cores_chapter
 from pipeline.report_page import production as production_part
 from pipeline.report_page import recoverable as recoverable_part
@@ -50,6 +51,7 @@ _CHAPTERS: tuple[Callable[[Facts], Chapter | None], ...] = (
     data.compositing,
     data.declustering,
     model.variograms,
+    domains_chapter.domains,
     model.cross_validation,
     checks.swaths,
     checks.reproduction,
@@ -119,6 +121,7 @@ def run(
         tuple(elements.assessed),
         printable(assessment.title),
         maps.colour_map,
+        assessment.deposit,
     )
     chapters, places = written(_CHAPTERS, facts, Origin(provenance.content).graph)
     return Page(report_page(facts, chapters, page_origin(provenance.content, "report", places, _published_ids(supply))))

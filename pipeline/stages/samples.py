@@ -10,6 +10,7 @@ from pipeline.artefacts import REJECTED_COLUMNS, BathymetryFiles, CoreFiles, Mar
 from pipeline.bathymetry import NativeGrid, read_grids
 from pipeline.config import ElementSettings, IntakeSettings, RegionSettings
 from pipeline.errors import RowsRefused
+from pipeline.grid import region_lonlat
 from pipeline.intake import sample_checks, sample_warnings
 from pipeline.intake.check_assays import laboratory_bias, split_duplicates
 from pipeline.intake.core_tables import CoreTable, read_core_tables
@@ -40,9 +41,12 @@ def run(cores: CoreFiles, bathymetry: BathymetryFiles, intake: IntakeSettings, e
 
     tables = read_core_tables(cores, elements.assessed, intake)
     usable = [table for table in tables if not table.unusable]
-    grids = read_grids(bathymetry)
+    grids = [] if region.bathymetry == "none" else read_grids(bathymetry)
     for table in usable:
-        _refuse_positions_without_bathymetry(table, grids)
+        if region.bathymetry == "none":
+            _refuse_positions_far_away(table, region)
+        else:
+            _refuse_positions_without_bathymetry(table, grids)
     same = sample_checks.same_files(cores.hashes)
     refusals = [*(refusal for table in tables for refusal in table.refusals), *same]
     # ASSUME: a file that cannot be used as a whole stops the build even where rows may be left out: no row of it is at fault.
@@ -85,11 +89,27 @@ def _refuse_positions_without_bathymetry(table: CoreTable, grids: Sequence[Nativ
         table.refuse(int(index), "longitude_deg", f"{where}. {cure}")
 
 
+def _refuse_positions_far_away(table: CoreTable, region: RegionSettings) -> None:
+    """Without bathymetry, what a position is held against is the region: swapped or mistyped ones lie far from it."""
+    west, south, east, north = region_lonlat(region).bounds
+    # ASSUME: a sample that informs the region lies no farther from it than the region is wide or high.
+    around_deg = max(east - west, north - south)
+    longitude_deg, latitude_deg = table.numbers["longitude_deg"], table.numbers["latitude_deg"]
+    possible = np.isfinite(longitude_deg) & (np.abs(latitude_deg) <= 90) & (np.abs(longitude_deg) <= 360)
+    away_deg = np.abs((longitude_deg - (west + east) / 2 + 180) % 360 - 180) - (east - west) / 2
+    # Near a pole meridians are close to each other.
+    across = around_deg / np.maximum(np.cos(np.radians(np.minimum(np.abs(latitude_deg), 90))), 1e-3)
+    near = (away_deg <= across) & (latitude_deg >= south - around_deg) & (latitude_deg <= north + around_deg)
+    for index in np.flatnonzero(possible & ~near):
+        where = f"position {longitude_deg[index]:g} E {latitude_deg[index]:g} N is far outside the region"
+        table.refuse(int(index), "longitude_deg", f"{where}. Are longitude and latitude swapped? Correct the position, or [region] in the settings.")
+
+
 def _accepted(frame: pd.DataFrame, intake: IntakeSettings) -> tuple[pd.DataFrame, pd.DataFrame, list[Refusal]]:
     """Rows that enter estimates, check assays of the same intervals, and what was refused because rows contradict each other."""
     greater = sample_checks.more_than_all(frame, intake.sum_tolerance_share)
     frame, check_assays, unmatched = split_duplicates(_without(frame, greater))
-    clashes = sample_checks.clashes(frame, intake)
+    clashes = [*sample_checks.clashes(frame, intake), *sample_checks.marker_conflicts(frame)]
     return _without(frame, clashes), check_assays, [*greater, *unmatched, *clashes]
 
 

@@ -4,45 +4,44 @@ from __future__ import annotations
 
 import numpy as np
 
-from pipeline.artefacts import BathymetryFiles, Seafloor
-from pipeline.bathymetry import read_grids
-from pipeline.config import GridSettings, RegionSettings
+from pipeline.artefacts import NO_DEPTHS, BathymetryFiles, Seafloor
+from pipeline.bathymetry import draped, read_grids
+from pipeline.config import NO_DOMAINS, DomainSettings, GridSettings, RegionSettings
+from pipeline.domains import domains_on
 from pipeline.errors import BathymetryError
 from pipeline.grid import layers_of, region_grid, region_share
 
 
-def run(bathymetry: BathymetryFiles, region: RegionSettings, settings: GridSettings) -> Seafloor:
+def run(bathymetry: BathymetryFiles, region: RegionSettings, settings: GridSettings, domains: DomainSettings = NO_DOMAINS) -> Seafloor:
     """Warp every bathymetry grid to the region's equal-area grid; the finest that covers a cell wins there.
+
+    An assessment without bathymetry has no depth and no slope anywhere.
 
     Raises
     ------
     BathymetryError
         No grid covers any cell of the region.
+    SettingsError
+        Two domains overlap.
     """
     grid = region_grid(region, settings)
-    share = region_share(grid, region)
+    share, of_cell = region_share(grid, region), domains_on(grid, domains)
     depth_m, slope_deg = np.full(grid.shape, np.nan), np.full(grid.shape, np.nan)
+    if region.bathymetry == "none":
+        # ASSUME: what is assessed lies at the surface wherever the region is, and nothing is left out for its depth or slope.
+        return Seafloor(grid, layers_of(settings), depth_m, slope_deg, share, NO_DEPTHS, np.nan, domains=of_cell)
     used: dict[str, float] = {}
     conversions: dict[str, str] = {}
     native_grids = read_grids(bathymetry)
-    for native in native_grids:
-        elevation_m = native.warped(native.elevation_m, grid)
-        covered = np.isfinite(elevation_m)
-        if not covered[share > 0].any():
-            continue
-        depth_m[covered] = -elevation_m[covered]
-        # Slope is taken on the native nodes: on the finer grid it would measure the interpolation.
-        steepness_deg = native.warped(native.slope_deg(), grid)
-        # Beside a hole the finer grid has a depth but no slope: there the coarser one's stays.
-        known = covered & np.isfinite(steepness_deg)
-        slope_deg[known] = steepness_deg[known]
+    depth_m, slope_deg, grids = draped(native_grids, grid, share > 0)
+    for native, covered in grids:
         if (covered & (share > 0)).all():
             used.clear()
         used[native.name] = native.resolution_m
         conversions[native.name] = "".join(f", {note}" for note in native.notes)
     if not used:
         names = ", ".join(native.name for native in native_grids)
-        msg = f"no bathymetry covers the region ({names}). Add a grid that does, or correct [region]."
+        msg = f'no bathymetry covers the region ({names}). Add a grid that does, correct [region], or say there bathymetry = "none".'
         raise BathymetryError(msg)
     source = "; ".join(f"{name} ({resolution_m:,.0f} m{conversions[name]})" for name, resolution_m in sorted(used.items()))
-    return Seafloor(grid, layers_of(settings), depth_m, slope_deg, share, source, max(used.values()))
+    return Seafloor(grid, layers_of(settings), depth_m, slope_deg, share, source, max(used.values()), domains=of_cell)

@@ -21,6 +21,7 @@ from pipeline.artefacts import (
     Density,
     DomainFiles,
     Grade,
+    Horizon,
     Keep,
     Marks,
     PanelTotals,
@@ -48,13 +49,18 @@ from pipeline.config import (
     VariogramSettings,
 )
 from pipeline.core_columns import ColumnReducer
-from pipeline.deposit import SOURCES, Deposit, deposit_of, not_simulated
+from pipeline.deposit import SOURCES, Deposit, deposit_of
+from pipeline.deposit_in_domains import DomainDeposit, checked_in_domains, deposit_in_domains, not_simulated_in_domains, soft_deposit
+from pipeline.domains import own_cells, regions_of
 from pipeline.field import estimated_cells, inside_hull, step_ppm
 from pipeline.geostatistics.block_reducers import Distribution, group_totals, totals
 from pipeline.grid import require_same_grid
+from pipeline.horizon import MarkerDraws
 from pipeline.mining.panels import panel_reducer
 from pipeline.mining.recoverable import recoverable_reducer
+from pipeline.realisations import realisations
 from pipeline.simulation_checks import Coarse, accuracy, parameters, reproduction, source_shares, tail_sensitivity
+from pipeline.tiles import HERE, Workers
 from pipeline.units import KM2_PER_M2, TONNE_PER_GRAM
 
 if TYPE_CHECKING:
@@ -95,19 +101,25 @@ def run(
     recoverable: RecoverableSettings,
     production: ProductionSettings,
     keep: Keep = NOT_KEPT,
+    horizon: Horizon | None = None,
+    workers: Workers = HERE,
 ) -> Simulation:
-    """Draw realisations and keep what they leave behind."""
+    """Draw realisations and keep what they leave behind; where layers are relative to a marker, each realisation has a depth of it too."""
+    seafloor = seafloor.over(horizon)
     grid = require_same_grid(seafloor.grid, kriged_density.grid, *(grade.grid for grade in grades))
-    reasons = not_simulated(composites, variograms)
+    reasons = not_simulated_in_domains(composites, variograms, seafloor)
     near = estimated_cells(composites, seafloor, grade_settings.max_distance_spacings)
     supported = near & inside_hull(composites, seafloor, tonnage_settings.hull_buffer_spacings)
     for grade in grades:
         supported &= grade.slope_of_regression >= tonnage_settings.min_slope_of_regression
     if len(reasons) == len(composites.elements):
         return _nothing(composites, seafloor, near, reasons, settings)
-    deposit = deposit_of(composites, variograms, seafloor, settings, density, variogram_settings)
+    boundary = "none" if seafloor.domains is None else seafloor.domains.boundary
+    given = composites, variograms, seafloor, settings, density, variogram_settings
+    deposit: Deposit | DomainDeposit
+    deposit = deposit_of(*given) if boundary == "none" else soft_deposit(*given) if boundary == "soft" else deposit_in_domains(*given)
     off = {source for source in SOURCES if not getattr(settings, source)}
-    regions = {"all": near, "supported": supported}
+    regions = regions_of(near, supported, seafloor)
     seen = _Reducers(deposit, seafloor, regions, cutoffs, _Panel.of(deposit, seafloor, classes), settings)
     simulation = deposit.simulation(_origin_m(grid), grid.shape, grid.cell_m, grade_settings.block_nodes, settings.seed, off)
     funnel = recoverable_reducer(
@@ -118,7 +130,10 @@ def run(
         panel_reducer(funnel, deposit.layers, seafloor, grades, kriged_density, place, production),
         ColumnReducer(deposit.elements, deposit.layers, near, seafloor, cutoffs, settings.realisations),
     ]
-    draws = simulation.draws(settings.realisations)
+    values = (1 + len(deposit.elements)) * deposit.layers.size * math.prod(grid.shape)
+    draws = realisations(simulation, settings.realisations, values, workers)
+    marker = MarkerDraws.of(seafloor, deposit.layers, grade_settings.block_nodes, settings.seed)
+    draws = draws if marker is None else marker.of_all(draws)
     for blocks in keep.storing(draws, settings.realisations, deposit.elements, deposit.layers, seafloor, composites.marks):
         here = seen.add(blocks)
         for reducer in others:
@@ -131,9 +146,8 @@ def run(
     is_divided = [part > 1 and bool(np.any(supported & (half_widths[0] <= classes.half_width_share))) for part in parts]
     for period in range(2):
         if is_divided[period]:
-            half_widths[period] = _in_parts(deposit, seafloor, near, parts[period], settings, grade_settings.block_nodes, off, classes)
+            half_widths[period] = _in_parts(deposit, seafloor, near, parts[period], settings, grade_settings.block_nodes, off, classes, marker)
     classified = _classes(half_widths[0], half_widths[1], near, hull, supported, classes)
-    coarse = Coarse.of(deposit, seafloor, near, settings, grade_settings.block_nodes)
     summary = {
         "not_simulated": reasons,
         "elements": list(deposit.elements),
@@ -141,22 +155,39 @@ def run(
         "seed": settings.seed,
         "switched_off": sorted(off),
         "covariance_error": simulation.covariance_error,
-        "parameters": parameters(deposit),
         **_classes_said(seen.panel, half_widths, is_divided, supported, grid.cell_m, classes),
     }
-    if settings.checks:
-        whole = coarse.simulation(off)
-        summary |= {
-            "sources": source_shares(coarse, whole),
-            "tail": tail_sensitivity(coarse, whole),
-            "checks": reproduction(coarse, whole),
-            "accuracy": accuracy(deposit),
+    if isinstance(deposit, DomainDeposit):
+        checked = checked_in_domains(composites, seafloor, settings)
+        summary["domains"] = {
+            name: _checks(part, own_cells(seafloor, name), near, checked[name], grade_settings.block_nodes, off)
+            for name, part in deposit.deposits.items()
         }
+    else:
+        summary |= _checks(deposit, seafloor, near, settings, grade_settings.block_nodes, off)
     said = tuple(f"{element}: no interval is given: {reason}" for element, reason in sorted(reasons.items()))
     return Simulation(
         grid, seafloor.layers, seen.table(), found, classified, summary, composites.marks, said, keep.path is not None,
         seen.squares(composites.marks), tuple(reducer.artefact(composites.marks) for reducer in others),
     )  # fmt: skip
+
+
+def _checks(deposit: Deposit, seafloor: Seafloor, near: Mask, settings: SimulationSettings, nodes: int, off: set[str]) -> dict[str, Any]:
+    """What is found of the simulation of a deposit itself."""
+    found = {"parameters": parameters(deposit)}
+    if not settings.checks:
+        return found
+    coarse = Coarse.of(deposit, seafloor, near, settings, nodes)
+    whole = coarse.simulation(off)
+    if deposit.soft is not None:
+        # Realisations at points, and other tails, are held against one distribution of all composites: there is none across domains.
+        return found | {"sources": source_shares(coarse, whole), "accuracy": accuracy(deposit)}
+    return found | {
+        "sources": source_shares(coarse, whole),
+        "tail": tail_sensitivity(coarse, whole),
+        "checks": reproduction(coarse, whole),
+        "accuracy": accuracy(deposit),
+    }
 
 
 def _origin_m(grid: Grid) -> tuple[float, float]:
@@ -187,7 +218,15 @@ def _square_cells(grid: Grid, settings: SimulationSettings) -> int:
 
 
 def _in_parts(
-    deposit: Deposit, seafloor: Seafloor, near: Mask, parts: int, settings: SimulationSettings, nodes: int, off: set[str], classes: ClassSettings
+    deposit: Deposit | DomainDeposit,
+    seafloor: Seafloor,
+    near: Mask,
+    parts: int,
+    settings: SimulationSettings,
+    nodes: int,
+    off: set[str],
+    classes: ClassSettings,
+    marker: MarkerDraws | None = None,
 ) -> Array:
     """Half-width of the worst part of each cell, divided into parts x parts columns, over the mean; NaN outside the estimated cells."""
     grid = seafloor.grid
@@ -198,7 +237,12 @@ def _in_parts(
     found = [panel.distributions(deposit, number, rows * columns)[:1] for number in range(len(deposit.elements))]
     sums = np.zeros((len(deposit.elements), rows * columns))
     for blocks in deposit.simulation(origin_m, (rows, columns), part_m, nodes, settings.seed, off).draws(settings.realisations):
-        for number, metal in enumerate(blocks.metal_g_m3):
+        metals = blocks.metal_g_m3
+        if marker is not None:
+            # ASSUME: inside a cell the marker lies at its mean depth.
+            share = marker.share(marker.surface.realisation(blocks.number))
+            metals = metals * np.repeat(np.repeat(share, parts, axis=1), parts, axis=2)
+        for number, metal in enumerate(metals):
             in_column = metal.sum(axis=0).ravel()
             found[number][0].add(in_column)
             sums[number] += in_column
@@ -210,7 +254,8 @@ def _half_width(distribution: Distribution, mean: Array, settings: ClassSettings
     """Half of the width of the interval of the settings' confidence, over the mean."""
     tail = (1 - settings.confidence) / 2
     low, high = distribution.percentiles([tail, 1 - tail])
-    return np.asarray((high - low) / 2 / mean)
+    with np.errstate(invalid="ignore", divide="ignore"):  # below a marker there are columns of which nothing is left
+        return np.asarray((high - low) / 2 / mean)
 
 
 def _classes(year: Array, quarter: Array, near: Mask, hull: Mask, supported: Mask, settings: ClassSettings) -> Classes:
@@ -253,7 +298,13 @@ class _Reducers:
     """What one pass over the realisations keeps; one call of :meth:`add` for each, in order."""
 
     def __init__(
-        self, deposit: Deposit, seafloor: Seafloor, regions: dict[str, Mask], cutoffs: CutoffSettings, panel: _Panel, settings: SimulationSettings
+        self,
+        deposit: Deposit | DomainDeposit,
+        seafloor: Seafloor,
+        regions: dict[str, Mask],
+        cutoffs: CutoffSettings,
+        panel: _Panel,
+        settings: SimulationSettings,
     ) -> None:
         self.deposit, self.seafloor, self.regions, self.panel, self.settings = deposit, seafloor, regions, panel, settings
         cells, layers = int(np.prod(seafloor.grid.shape)), deposit.layers.size
@@ -268,6 +319,7 @@ class _Reducers:
         self.density_sum = np.zeros((layers, cells))
         self.metal_sum = np.zeros((len(deposit.elements), layers, cells))
         self.column_sum, self.column_squares = (np.zeros((len(deposit.elements), cells)) for _ in range(2))
+        self.column_count = np.zeros(cells)
         self.totals: list[Array] = []
         self.square_cells = _square_cells(seafloor.grid, settings)
         row, column = (np.arange(count) // self.square_cells for count in seafloor.grid.shape)
@@ -287,14 +339,18 @@ class _Reducers:
         self.density_sum += density
         self.metal_sum += metals
         mud = density.sum(axis=0)
+        # Below a marker a column, or a layer of it, may lie above the seafloor in some realisations: its grade is that of the others.
+        is_there = mud > 0
+        self.column_count += is_there
         found = []
         for number, metal in enumerate(metals):
-            self.blocks[number].add(metal / density)
             in_column = metal.sum(axis=0)
-            column_ppm = in_column / mud
+            with np.errstate(invalid="ignore"):  # a layer that is not simulated in a domain has no mud there, and no grade
+                self.blocks[number].add(metal / density)
+                column_ppm = in_column / mud
             self.columns[number].add(column_ppm)
-            self.column_sum[number] += column_ppm
-            self.column_squares[number] += np.square(column_ppm, dtype=np.float64)
+            self.column_sum[number] += np.where(is_there, column_ppm, 0)
+            self.column_squares[number] += np.where(is_there, np.square(column_ppm, dtype=np.float64), 0)
             self.panel.add(self.panels[number], in_column)
             limits = np.array(self.cutoffs_ppm[number])
             found.append(totals(density, metal, self.shares, limits))
@@ -312,9 +368,14 @@ class _Reducers:
         block_m3 = grid.cell_area_m2 * layer_m
         units = np.array([grid.cell_area_m2 * KM2_PER_M2, block_m3, block_m3 * TONNE_PER_GRAM])
         values = np.array(self.totals)
+        domains = () if self.seafloor.domains is None else self.seafloor.domains.names
+        named = [number for number, region in enumerate(self.regions) if region in domains]
         parts, at = [], 0
         for element, limits in zip(self.deposit.elements, self.cutoffs_ppm, strict=True):
             here = values[:, :, at : at + 3 * len(limits)].reshape(len(values), len(self.shares), len(limits), 3) * units
+            if named:
+                # Summed here once more, so that the domains of every realisation add up to the last bit.
+                here[:, 0] = here[:, named].sum(axis=1)
             at += 3 * len(limits)
             for number, region in enumerate(self.regions):
                 if not self.shares[number].any():
@@ -346,10 +407,12 @@ class _Reducers:
 
     def grade(self, number: int, near: Mask, step: float) -> SimulatedGrade:
         """What is kept of the grade of one element, in whole steps."""
-        count = self.columns[number].count
+        count = self.column_count
         shares = list(QUANTILES.values())
-        mean = self.column_sum[number] / count
-        sd = np.sqrt(np.maximum(self.column_squares[number] / count - mean**2, 0.0) * count / max(count - 1, 1))
+        with np.errstate(invalid="ignore"):  # as in add
+            mean = self.column_sum[number] / count
+            sd = np.sqrt(np.maximum(self.column_squares[number] / count - mean**2, 0.0) * count / np.maximum(count - 1, 1))
+            mean_blocks = self.metal_sum[number] / self.density_sum
         blocks, columns, in_cells, in_layers = self.blocks[number], self.columns[number], self._in_cells, self._in_layers
         return SimulatedGrade(
             tuple(self.cutoffs_ppm[number]),
@@ -357,7 +420,7 @@ class _Reducers:
             on_steps(in_cells(mean, near), step),
             on_steps(in_cells(sd, near), step),
             on_steps(in_layers(blocks.percentiles(shares), near), step),
-            on_steps(in_layers((self.metal_sum[number] / self.density_sum).ravel(), near), step),
+            on_steps(in_layers(mean_blocks.ravel(), near), step),
             on_steps(in_cells(columns.probabilities(), near), STEP_PROBABILITY),
             on_steps(in_layers(blocks.probabilities(), near), STEP_PROBABILITY),
             step,
@@ -395,12 +458,10 @@ class _Panel:
     quarter_parts: int
 
     @classmethod
-    def of(cls, deposit: Deposit, seafloor: Seafloor, classes: ClassSettings) -> _Panel:
+    def of(cls, deposit: Deposit | DomainDeposit, seafloor: Seafloor, classes: ClassSettings) -> _Panel:
         """Panels of a year and of a quarter."""
         # ASSUME: the whole simulated column is mined, at the mean density of the measured composites.
-        measured = deposit.measured[1]
-        density = np.nanmean(measured.values) if deposit.is_density_measured else np.exp(measured.scores.statistics.mean).mean()
-        mud_t_m2 = float(density) * deposit.layers.size * seafloor.layers.layer_m
+        mud_t_m2 = deposit.mean_density_t_m3 * deposit.layers.size * seafloor.layers.layer_m
         side_m = math.sqrt(classes.production_dry_t_day * classes.production_days_year / mud_t_m2)
         sides = [side_m, side_m / math.sqrt(_QUARTERS)]
         cell_m = seafloor.grid.cell_m
@@ -409,7 +470,7 @@ class _Panel:
         parts = [max(1, math.ceil(cell_m / side - 1e-9)) for side in sides]
         return cls(seafloor.grid.shape, *cells, *parts)
 
-    def distributions(self, deposit: Deposit, number: int, cells: int) -> list[Distribution]:
+    def distributions(self, deposit: Deposit | DomainDeposit, number: int, cells: int) -> list[Distribution]:
         """Room for the metal of a year and of a quarter around every cell."""
         low, high = _span(deposit, number)
         layers, density = deposit.layers.size, 0.5
@@ -430,7 +491,7 @@ def _panel_means(values: NDArray[Any], side: int) -> Array:
     return np.asarray(np.repeat(np.repeat(means, side, axis=0), side, axis=1)[: values.shape[0], : values.shape[1]], dtype=np.float64)
 
 
-def _span(deposit: Deposit, number: int) -> tuple[float, float]:
+def _span(deposit: Deposit | DomainDeposit, number: int) -> tuple[float, float]:
     """Grades of an element between which percentiles are sought."""
     grades_ppm = deposit.grades_ppm(number)
     return float(np.nanmin(grades_ppm)) / _SPAN, float(np.nanmax(grades_ppm)) * _SPAN

@@ -24,6 +24,7 @@ from pipeline.checklist import basis, confidence, estimation, exploration, sampl
 from pipeline.checklist.facts import Facts, Finding, absent, both, joined, partly
 from pipeline.checklist.unfc import unfc
 from pipeline.text import printable
+from pipeline.web.terms import all_in_terms
 
 if TYPE_CHECKING:
     from typing import Any
@@ -94,19 +95,17 @@ def run(
         for chapter, (section, _, criteria) in enumerate(_SECTIONS, start=1)
         for position, criterion in enumerate(criteria, start=1)
     ]
-    content = Table1Content.model_validate(
-        {
-            "$schema": get_args(Table1Content.model_fields["schema_"].annotation)[0],
-            "title": printable(facts.setting("assessment", "title")),
-            "data_kind": samples.marks.data_kind,
-            "rows_left_out": samples.marks.rows_left_out,
-            "statement": _STATEMENT,
-            "sections": tuple({"key": key, "title": title} for key, title, _ in _SECTIONS),
-            "items": tuple(items),
-            "unfc": unfc(facts),
-        }
-    )
-    return Table1.of(content)
+    said = {
+        "$schema": get_args(Table1Content.model_fields["schema_"].annotation)[0],
+        "title": printable(facts.setting("assessment", "title")),
+        "data_kind": samples.marks.data_kind,
+        "rows_left_out": samples.marks.rows_left_out,
+        "statement": _STATEMENT,
+        "sections": tuple({"key": key, "title": title} for key, title, _ in _SECTIONS),
+        "items": tuple(items),
+        "unfc": unfc(facts),
+    }
+    return Table1.of(Table1Content.model_validate(all_in_terms(said, facts.setting("assessment", "deposit"))))
 
 
 def _item(number: str, section: str, criterion: Criterion, facts: Facts) -> dict[str, Any]:

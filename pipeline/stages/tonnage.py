@@ -10,11 +10,14 @@ import numpy as np
 from pipeline.artefacts import (
     CLASSES,
     DENSITY,
+    ORDINARY,
     TONNAGE_COLUMNS,
     Composites,
     CrossValidation,
     Density,
+    Estimator,
     Grade,
+    Horizon,
     JointModel,
     Seafloor,
     Simulation,
@@ -22,12 +25,26 @@ from pipeline.artefacts import (
     Variogram,
 )
 from pipeline.config import CutoffSettings, DensitySettings, GradeSettings, TonnageSettings
-from pipeline.field import cell_drift, correlation, estimated_cells, inside_hull, kriging_of, supplied_share, variogram_of
+from pipeline.domains import Part, own_composites, parts_of, regions_of, without_cores
+from pipeline.field import (
+    PartKriging,
+    cell_drift,
+    density_in,
+    estimated_cells,
+    inside_hull,
+    krigings_of,
+    nowhere,
+    prior_in,
+    supplied_share,
+    variogram_of,
+)
 from pipeline.geostatistics.layers import LayeredKriging
 from pipeline.grid import require_same_grid
 from pipeline.units import KM2_PER_M2, TONNE_PER_GRAM
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import pandas as pd
     from numpy.typing import NDArray
 
@@ -39,6 +56,32 @@ Row = dict[str, object]
 
 
 @dataclass(frozen=True)
+class _Summed:
+    """Layers that count alike in the sums of one variable over the columns of near cells: all, or below a marker each by what exists of it."""
+
+    kriging: LayeredKriging
+    exists: Array
+    covariance: Array
+
+
+@dataclass(frozen=True)
+class _Kriged:
+    """One variable in a part of the region: its near cells, their drift, and the sums over their layers; no sum where nothing is kriged."""
+
+    cells: Mask
+    drift: Array
+    sums: list[_Summed]
+
+    def of(self, share: Array) -> Iterator[tuple[LayeredKriging, Array, Array, Array]]:
+        """What :meth:`LayeredKriging.total` takes for the given share of each cell."""
+        for summed in self.sums:
+            own = np.where(self.cells, share * summed.exists, 0.0)
+            rows_of = own[self.cells] > 0
+            if rows_of.any():
+                yield summed.kriging, own, summed.covariance[rows_of], self.drift[rows_of]
+
+
+@dataclass(frozen=True)
 class _Deposit:
     """What the rows of one element are computed from; arrays (layers, rows, columns) hold NaN where nothing is estimated."""
 
@@ -46,13 +89,11 @@ class _Deposit:
     seafloor: Seafloor
     grade: Grade
     density: Density
-    kriging: LayeredKriging
-    density_kriging: LayeredKriging | None
-    covariance: Array
-    drift: Array
-    density_covariance: Array
-    correlation: float
-    prior_cv: float
+    kriged: list[_Kriged]
+    density_kriged: list[_Kriged]
+    correlations: list[float]
+    prior_cvs: list[float]
+    is_soft: bool
 
 
 def run(
@@ -68,6 +109,7 @@ def run(
     settings: TonnageSettings,
     grade_settings: GradeSettings,
     prior: DensitySettings,
+    horizon: Horizon | None = None,
 ) -> Tonnage:
     """Tonnes per element, region, cut-off and statistic.
 
@@ -75,8 +117,12 @@ def run(
     reaches the cut-off: kriged blocks are smooth, so this is no unbiased recoverable tonnage. ``sd_closed_form``, at cut-off 0, is the standard
     deviation of the kriged total with every covariance between blocks; it takes the spatial model as known, and values as they are, not their
     logarithms, so that it is no estimate of ``sd``. An element that was not simulated has ``kriged`` rows alone, and a note says why.
+
+    Below a marker both take of each block the share that is expected to lie below the seafloor; the realisations have a marker of their own each.
     """
     import pandas as pd
+
+    seafloor = seafloor.over(horizon)
 
     require_same_grid(seafloor.grid, density.grid, simulation.grid, *(grade.grid for grade in grades))
     rows: list[Row] = []
@@ -85,34 +131,37 @@ def run(
     for grade in grades:
         supported &= grade.slope_of_regression >= settings.min_slope_of_regression
     density_variogram = variogram_of(variograms, DENSITY)
-    density_kriging, density_covariance = None, np.empty((0, 0))
-    if density_variogram.model is not None:
-        density_kriging = kriging_of(composites, density_variogram, seafloor, grade_settings.block_nodes)
-        density_covariance = _column_covariance(density_kriging, seafloor, near)
+    nodes, is_soft = grade_settings.block_nodes, seafloor.domains is not None and seafloor.domains.boundary == "soft"
+    parts = parts_of(composites, seafloor)
+    density_krigings = (
+        krigings_of(composites, density_variogram, seafloor, nodes) if density_variogram.model is not None else nowhere(composites, seafloor)
+    )
+    density_kriged = [_kriged_in(part, ORDINARY, seafloor, near) for part in density_krigings]
     for grade in sorted(grades, key=lambda grade: grade.element):
         variogram, estimator = variogram_of(variograms, grade.element), cross_validation.estimator(grade.element)
-        kriging = kriging_of(composites, variogram, seafloor, grade_settings.block_nodes, estimator, joint)
-        r = correlation(composites, seafloor.grid, variogram, density_variogram) if density_kriging is not None else 0.0
-        covariance, drift = _column_covariance(kriging, seafloor, near), cell_drift(seafloor, estimator.drift, near)
-        prior_cv = _prior_cv(composites, grade.element, prior)
-        deposit = _Deposit(composites, seafloor, grade, density, kriging, density_kriging, covariance, drift, density_covariance, r, prior_cv)
+        kriged = [_kriged_in(part, estimator, seafloor, near) for part in krigings_of(composites, variogram, seafloor, nodes, estimator, joint)]
+        correlations = [density_in(part, composites, variogram, density_variogram, seafloor.grid)[0] for part in parts]
+        prior_cvs = [_prior_cv(part, composites, grade.element, prior) for part in parts]
+        deposit = _Deposit(composites, seafloor, grade, density, kriged, density_kriged, correlations, prior_cvs, is_soft)
+        drift = cell_drift(seafloor, estimator.drift, near)
         cells = near.copy()
         cells[near] = np.isfinite(drift).all(axis=1)
         totals = simulation.totals[simulation.totals["element"] == grade.element]
-        for region, chosen in _regions(cells, cells & supported, simulation, totals).items():
+        for region, chosen in _regions(cells, cells & supported, seafloor, simulation, totals).items():
             rows += [_kriged(deposit, region, chosen, cutoff_ppm) for cutoff_ppm in cutoffs.of(grade.element)]
             here = totals[totals["region"] == region]
             if len(here) and chosen.any():
-                rows.append(_closed_form(deposit, region, chosen, near))
+                rows.append(_closed_form(deposit, region, chosen))
             rows += _simulated(deposit, region, here)
-    notes = _missing(variograms, seafloor) + _barren(grades) + _without_interval(grades, simulation)
+    notes = without_cores(composites, seafloor) + _missing(variograms, seafloor) + _barren(grades) + _without_interval(grades, simulation)
     return Tonnage(pd.DataFrame(rows, columns=list(TONNAGE_COLUMNS)), tuple(notes))
 
 
-def _regions(cells: Mask, supported: Mask, simulation: Simulation, totals: pd.DataFrame) -> dict[str, Mask]:
-    """Cells of each region: the two that are always there, and the classes that have totals."""
+def _regions(cells: Mask, supported: Mask, seafloor: Seafloor, simulation: Simulation, totals: pd.DataFrame) -> dict[str, Mask]:
+    """Cells of each region: the two that are always there, the domains of which anything is estimated, and the classes that have totals."""
+    regions = regions_of(cells, supported, seafloor)
     named = {name: cells & (simulation.classes.code == code) for code, name in CLASSES.items()}
-    return {"all": cells, "supported": supported, **{name: mask for name, mask in named.items() if (totals["region"] == name).any()}}
+    return {**regions, **{name: mask for name, mask in named.items() if (totals["region"] == name).any()}}
 
 
 def _without_interval(grades: list[Grade], simulation: Simulation) -> list[str]:
@@ -134,14 +183,14 @@ def _simulated(deposit: _Deposit, region: str, totals: pd.DataFrame) -> list[Row
         columns = (area_km2, mud_t, metal_t, grade_ppm)
         statistics = {
             "mean": [*(part.mean() for part in columns[:3]), metal_t.sum() / mud_t.sum() / TONNE_PER_GRAM if told else np.nan],
-            "sd": [_sd(part) for part in columns],
+            "sd": [_scatter(part) for part in columns],
             **{name: [np.quantile(part, share, method="weibull") for part in columns] for name, share in _PERCENTILES.items()},
         }
         rows += [_row(deposit, region, float(str(cutoff_ppm)), name, *map(float, figures)) for name, figures in statistics.items()]
     return rows
 
 
-def _sd(draws: Array) -> float:
+def _scatter(draws: Array) -> float:
     """Standard deviation over the realisations: exactly 0 where all are equal, NaN for a single one."""
     if draws.size < 2 or not np.isfinite(draws).all():
         return np.nan
@@ -152,9 +201,11 @@ def _missing(variograms: list[Variogram], seafloor: Seafloor) -> list[str]:
     """Layers that no tonnage contains, because no core carries the element there."""
     said = []
     for variogram in variograms:
-        empty = [seafloor.layers.label(layer) for layer in range(seafloor.layers.count) if variogram.layer_pool[layer] < 0]
-        if variogram.subject != DENSITY and empty:
-            said.append(f"{variogram.subject}: no core reaches {', '.join(empty)}; these layers are missing from every tonnage, not zero")
+        for name, part in variogram.domains.items() or [("", variogram)]:
+            empty = [seafloor.layers.label(layer) for layer in range(seafloor.layers.count) if part.layer_pool[layer] < 0]
+            if variogram.subject != DENSITY and empty:
+                where, whose = (f" in the domain {name}", "its tonnage") if name else ("", "every tonnage")
+                said.append(f"{variogram.subject}: no core reaches {', '.join(empty)}{where}; these layers are missing from {whose}, not zero")
     return said
 
 
@@ -173,34 +224,60 @@ def _kriged(deposit: _Deposit, region: str, chosen: Mask, cutoff_ppm: float) -> 
     grid, layers = deposit.seafloor.grid, deposit.seafloor.layers
     share = np.where(chosen, deposit.seafloor.region_share, 0.0)
     over = np.isfinite(deposit.grade.layer_ppm) & (deposit.grade.layer_ppm >= cutoff_ppm) & chosen
-    mud_t = np.where(over, deposit.density.layer_t_m3 * share * grid.cell_area_m2 * layers.layer_m, 0.0)
+    exists = deposit.seafloor.thickness_share
+    mud_t = np.where(over, deposit.density.layer_t_m3 * share * grid.cell_area_m2 * layers.layer_m * exists, 0.0)
     metal_t = float(np.sum(np.where(over, mud_t * deposit.grade.layer_ppm * TONNE_PER_GRAM, 0.0)))
     area_km2 = float(np.sum(share * over.any(axis=0))) * grid.cell_area_m2 * KM2_PER_M2
     return _row(deposit, region, cutoff_ppm, "kriged", area_km2, float(mud_t.sum()), metal_t)
 
 
-def _closed_form(deposit: _Deposit, region: str, chosen: Mask, near: Mask) -> Row:
-    """Standard deviation of the kriged totals at cut-off 0; the covariances are those of the near cells."""
+def _closed_form(deposit: _Deposit, region: str, chosen: Mask) -> Row:
+    """Standard deviation of the kriged totals at cut-off 0, with every covariance.
+
+    Behind hard boundaries the errors of the domains are independent: their variances add up. Across soft ones they share one field.
+    """
     seafloor = deposit.seafloor
     share = np.where(chosen, seafloor.region_share, 0.0)
-    block_m3 = seafloor.grid.cell_area_m2 * seafloor.layers.layer_m
     total = _kriged(deposit, region, chosen, 0.0)
     mud_t, metal_t = (float(str(total[key])) for key in ("dry_mud_t", "metal_t"))
-    rows_of = chosen[near]
-    _, metal_variance = deposit.kriging.total(share, deposit.covariance[rows_of], deposit.drift[rows_of])
-    metal_sd_t = float(np.hypot(np.sqrt(metal_variance) * block_m3 * TONNE_PER_GRAM, deposit.prior_cv * metal_t))
+    metal_t2, mud_t2, ratio_t2, ratio = 0.0, 0.0, 0.0, metal_t / mud_t
+    for metal_sd_t, mud_sd_t, r in _independent(deposit, share):
+        metal_t2, mud_t2 = metal_t2 + metal_sd_t**2, mud_t2 + mud_sd_t**2
+        ratio_t2 += metal_sd_t**2 + (ratio * mud_sd_t) ** 2 - 2 * ratio * r * metal_sd_t * mud_sd_t
     # ASSUME: the prior's mean density is one unknown factor for the whole deposit, independent of the grade.
-    if deposit.density_kriging is None:
-        mud_sd_t = deposit.prior_cv * mud_t
-        grade_sd_ppm = np.sqrt(metal_variance) * block_m3 * TONNE_PER_GRAM / mud_t / TONNE_PER_GRAM
-    else:
-        _, mud_variance = deposit.density_kriging.total(share, deposit.density_covariance[rows_of])
-        kriged_metal_sd_t, kriged_mud_sd_t = np.sqrt(metal_variance) * block_m3 * TONNE_PER_GRAM, np.sqrt(mud_variance) * block_m3
-        mud_sd_t = float(np.hypot(kriged_mud_sd_t, deposit.prior_cv * mud_t))
-        ratio = metal_t / mud_t
-        variance = kriged_metal_sd_t**2 + (ratio * kriged_mud_sd_t) ** 2 - 2 * ratio * deposit.correlation * kriged_metal_sd_t * kriged_mud_sd_t
-        grade_sd_ppm = np.sqrt(max(variance, 0.0)) / mud_t / TONNE_PER_GRAM
-    return _row(deposit, region, 0.0, "sd_closed_form", 0.0, mud_sd_t, metal_sd_t, grade_sd_ppm)
+    prior_metal_t, prior_mud_t = _prior_sd_t(deposit, chosen, metal_t, mud_t)
+    metal_sd_t, mud_sd_t = float(np.hypot(np.sqrt(metal_t2), prior_metal_t)), float(np.hypot(np.sqrt(mud_t2), prior_mud_t))
+    return _row(deposit, region, 0.0, "sd_closed_form", 0.0, mud_sd_t, metal_sd_t, np.sqrt(max(ratio_t2, 0.0)) / mud_t / TONNE_PER_GRAM)
+
+
+def _independent(deposit: _Deposit, share: Array) -> Iterator[tuple[float, float, float]]:
+    """Standard deviations of metal and mud, and their correlation, of every set of parts whose errors are independent of those of the others."""
+    block_m3 = deposit.seafloor.grid.cell_area_m2 * deposit.seafloor.layers.layer_m
+    pairs = list(zip(deposit.kriged, deposit.density_kriged, deposit.correlations, strict=True))
+    inside = [(metal, mud, r) for metal, mud, r in pairs if np.any(share[metal.cells] > 0)]
+    for together in [inside] if deposit.is_soft else [[pair] for pair in inside]:
+        metal = _sd([metal for metal, _, _ in together], share) * block_m3 * TONNE_PER_GRAM
+        yield metal, _sd([mud for _, mud, _ in together], share) * block_m3, together[0][2]
+
+
+def _sd(kriged: list[_Kriged], share: Array) -> float:
+    """Standard deviation of the sum over all layers of one variable; nothing where no part of it is kriged."""
+    known = [summed for part in kriged for summed in part.of(share)]
+    if not known:
+        return 0.0
+    first = known[0]
+    return float(np.sqrt((first[0].joint_total(known) if len(known) > 1 else first[0].total(*first[1:]))[1]))
+
+
+def _prior_sd_t(deposit: _Deposit, chosen: Mask, metal_t: float, mud_t: float) -> tuple[float, float]:
+    """What the prior's mean density adds to the standard deviations of metal and mud, in every part as far as it stands there."""
+    if len(deposit.kriged) == 1:
+        return deposit.prior_cvs[0] * metal_t, deposit.prior_cvs[0] * mud_t
+    metal_sd_t, mud_sd_t = 0.0, 0.0
+    for part, cv in zip(deposit.kriged, deposit.prior_cvs, strict=True):
+        own = _kriged(deposit, "", chosen & part.cells, 0.0)
+        metal_sd_t, mud_sd_t = metal_sd_t + cv * float(str(own["metal_t"])), mud_sd_t + cv * float(str(own["dry_mud_t"]))
+    return metal_sd_t, mud_sd_t
 
 
 def _row(
@@ -230,11 +307,25 @@ def _row(
     }
 
 
-def _column_covariance(kriging: LayeredKriging, seafloor: Seafloor, cells: Mask) -> Array:
+def _kriged_in(found: PartKriging, estimator: Estimator, seafloor: Seafloor, near: Mask) -> _Kriged:
+    part, kriging = found
+    cells = near & part.cells
     easting_m, northing_m = (axis[cells] for axis in seafloor.grid.centres_m())
-    return kriging.sum_covariance(easting_m, northing_m)
+    sums: list[_Summed] = []
+    if kriging is not None:
+        # Below a marker what exists of a layer differs from cell to cell, and from layer to layer.
+        each = [(kriging, np.ones((1, 1)))]
+        if seafloor.horizon is not None:
+            each = [(kriging.among(np.array([layer])), seafloor.thickness_share[layer]) for layer in kriging.layers]
+        sums = [_Summed(part, exists, part.sum_covariance(easting_m, northing_m)) for part, exists in each]
+    return _Kriged(cells, cell_drift(seafloor, estimator.drift, cells), sums)
 
 
-def _prior_cv(composites: Composites, element: str, prior: DensitySettings) -> float:
+def _prior_cv(part: Part, composites: Composites, element: str, prior: DensitySettings) -> float:
     """Coefficient of variation that the prior's mean density adds to totals: nothing where every density is measured."""
-    return supplied_share(composites, element, prior) * prior.mean_sd_t_m3 / prior.dry_bulk_density_t_m3
+    if not part.name:
+        return supplied_share(composites, element, prior) * prior.mean_sd_t_m3 / prior.dry_bulk_density_t_m3
+    own, given = own_composites(composites, part.name), prior_in(part, composites, prior)
+    if own.frame[f"{element}_g_m3"].isna().all():
+        return 0.0
+    return supplied_share(own, element, given) * given.mean_sd_t_m3 / given.dry_bulk_density_t_m3

@@ -17,6 +17,7 @@ from pipeline.artefacts import (
     CrossValidation,
     Density,
     Grade,
+    Horizon,
     Seafloor,
     Simulation,
     Tonnage,
@@ -24,7 +25,8 @@ from pipeline.artefacts import (
     Validation,
     Variogram,
 )
-from pipeline.config import GradeSettings
+from pipeline.config import NO_DOMAINS, DomainSettings, GradeSettings
+from pipeline.contacts import contacts_of
 from pipeline.field import composite_positions_m, variogram_of
 from pipeline.geostatistics.covariance import block_nodes
 from pipeline.geostatistics.support import DiscreteGaussian, support_factor
@@ -39,7 +41,7 @@ if TYPE_CHECKING:
     Integers = NDArray[np.int64]
     Content = dict[str, Any]
 
-_COPIED = ("realisations", "checks", "accuracy", "sources", "closed_form", "tail", "parameters", "not_simulated", "production_volume")
+_COPIED = ("realisations", "checks", "accuracy", "sources", "closed_form", "tail", "parameters", "not_simulated", "production_volume", "domains")
 _SLICES = 8  # of a swath profile along easting and northing
 _TOP_CUT = 0.99
 _FIGURES = ("area_km2", "dry_mud_t", "metal_t")
@@ -84,10 +86,15 @@ def run(
     truth: TruthFiles,
     settings: GradeSettings,
     calibration: Calibration,
+    horizon: Horizon | None = None,
+    domains: DomainSettings = NO_DOMAINS,
 ) -> Validation:
     """Gather every check of the estimate; what the simulation found of itself is copied through."""
+    seafloor = seafloor.over(horizon)
     require_same_grid(seafloor.grid, density.grid, simulation.grid, *(grade.grid for grade in grades))
     elements = {}
+    # The truth is that of an interval below the seafloor: what lies beside a marker is another one.
+    has_truth = composites.marks.data_kind == "synthetic" and not seafloor.layers.marker
     for grade in sorted(grades, key=lambda grade: grade.element):
         blocks = _blocks(composites, grade, density, seafloor)
         elements[grade.element] = {
@@ -96,10 +103,13 @@ def run(
             "discrete_gaussian": _discrete_gaussian(blocks, variogram_of(variograms, grade.element), tonnage, seafloor, settings),
             "swaths": _swaths(blocks, simulation, seafloor),
             "top_cut": _top_cut(blocks),
-            "truth": _truth(grade.element, truth, tonnage, simulation) if composites.marks.data_kind == "synthetic" else None,
+            "truth": _truth(grade.element, truth, tonnage, simulation) if has_truth else None,
         }
+    marker = {} if seafloor.horizon is None else {"marker": seafloor.horizon.fit}
     content = {
         **composites.marks.tags(),
+        **marker,
+        **({"contacts": contacts_of(composites, domains, seafloor.grid)} if composites.domains else {}),
         "elements": elements,
         "simulation": {key: simulation.summary[key] for key in _COPIED if key in simulation.summary},
         "calibration": {"state": "not calibrated"} if calibration.content is None else {"state": "calibrated", **calibration.content},
@@ -114,7 +124,7 @@ def _blocks(composites: Composites, grade: Grade, density: Density, seafloor: Se
     density_t_m3 = frame["dry_bulk_density_t_m3"].to_numpy(dtype=float)
     layer, weight = frame["layer"].to_numpy(dtype=np.int64), frame["declustering_weight"].to_numpy(dtype=float)
     weight = weight / np.bincount(layer, weight)[layer]
-    block_m3 = seafloor.grid.cell_area_m2 * seafloor.layers.layer_m * seafloor.region_share
+    block_m3 = seafloor.grid.cell_area_m2 * seafloor.layers.layer_m * seafloor.region_share * seafloor.thickness_share
     mud_t = np.where(np.isfinite(grade.layer_ppm), density.layer_t_m3 * block_m3, 0.0)
     grade_ppm = frame[f"{grade.element}_g_m3"].to_numpy(dtype=float) / density_t_m3
     return _Blocks(grade, grade_ppm, weight * density_t_m3, composite_positions_m(frame, seafloor.grid), layer, mud_t)

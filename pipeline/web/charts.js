@@ -16,7 +16,9 @@ function seabedCharts(app) {
     if (shown.length === 0) return null;
     const left = 40, gap = 12, top = 22, bottom = 22, high = 168, wide = shown.length > 3 ? 76 : 300 / shown.length - gap;
     const width = left + shown.length * (wide + gap), height = top + high + bottom;
-    const deepest = Math.max(data.bottom_m, core.penetration_m ?? 0, ...core.samples.map((sample) => sample[1]));
+    // Below a marker the layers begin at another depth in each core, and nowhere in a core that does not meet it.
+    const moved = data.marker === null ? 0 : core.marker_m, layers = moved === null ? [] : data.layers.map((edges) => edges.map((edge) => Math.max(edge + moved, 0)));
+    const deepest = Math.max(moved === null ? 0 : data.bottom_m + moved, core.penetration_m ?? 0, ...core.samples.map((sample) => sample[1]));
     const y = (depth) => top + (depth / deepest) * high;
     const svg = draw("svg", { class: "chart", viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": said(core, shown) });
     const stepY = tidy(deepest, 5);
@@ -25,8 +27,8 @@ function seabedCharts(app) {
     shown.forEach((panel, place) => {
       const start = left + place * (wide + gap), most = Math.max(...panel.values.map((sample) => sample[2][panel.i])), step = tidy(most > 0 ? most : 1, 2);
       const end = Math.ceil((most > 0 ? most : 1) / step - 1e-9) * step, x = (value) => start + (value / end) * wide;
-      data.layers.forEach(([from, to], layer) => {
-        svg.append(draw("rect", { x: start, y: y(from), width: wide, height: y(to) - y(from), fill: app.state.layer === layer + 1 ? "#cfe0ec" : layer % 2 ? "#f5f8fa" : "#e9eff3" }));
+      layers.forEach(([from, to], layer) => {
+        if (to > from) svg.append(draw("rect", { x: start, y: y(from), width: wide, height: y(to) - y(from), fill: app.state.layer === layer + 1 ? "#cfe0ec" : layer % 2 ? "#f5f8fa" : "#e9eff3" }));
       });
       for (const [from, to, values] of panel.values) {
         svg.append(draw("rect", { x: start, y: y(from), width: Math.max(x(values[panel.i]) - start, 0.8), height: Math.max(y(to) - y(from), 1), fill: panel.name === "density" ? "#7a6a53" : "#0a5a8c", class: "bar" }));
@@ -35,6 +37,9 @@ function seabedCharts(app) {
       for (const value of [0, end]) svg.append(draw("text", { x: x(value), y: height - 8, "text-anchor": value === 0 ? "start" : "end" }, number(value)));
       svg.append(draw("text", { x: start, y: 13, class: "panel-name" }, panelName(panel.name)));
     });
+    if (data.marker !== null && core.marker_m !== null) {
+      svg.append(draw("line", { x1: left - 4, x2: width - gap + 4, y1: y(core.marker_m), y2: y(core.marker_m), stroke: "#8a1c5b", "stroke-width": 1.6, class: "picked" }));
+    }
     if (core.penetration_m !== null) {
       svg.append(draw("line", { x1: left - 4, x2: width - gap + 4, y1: y(core.penetration_m), y2: y(core.penetration_m), class: "penetration" }));
     }

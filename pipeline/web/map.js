@@ -13,7 +13,7 @@ function seabedMap(handles) {
 
   /* ---------- words and numbers ---------- */
   const element = (key = state.element) => data.elements.find((one) => one.key === key);
-  const basics = () => ({ symbol: element().symbol, oxide: element().oxide ?? "", name: element().name[state.lang], top: number(data.top_m), bottom: number(data.bottom_m) });
+  const basics = () => ({ symbol: element().symbol, oxide: element().oxide ?? "", name: element().name[state.lang], top: number(data.top_m), bottom: number(data.bottom_m), marker: data.marker ?? "" });
   // Once, and own names only: what is filled in may hold braces, and every object has a "constructor".
   function word(key, values = {}) {
     const all = { ...basics(), ...values };
@@ -143,18 +143,18 @@ function seabedMap(handles) {
   const paint = () => { if (lookup !== null) paintOn(canvas); };
 
   /* ---------- places on the map ---------- */
-  const mercator = (position) => L.Projection.SphericalMercator.project(L.latLng(position));
-  const [south_west, north_east] = data.bounds.map(mercator);
+  const display = seabedDisplay(data.polar), onPlane = display.project;
+  const [south_west, north_east] = data.bounds.map(onPlane);
   function cellAt(position) {
     if (lookup === null) return -1;
-    const at = mercator(position);
+    const at = onPlane(position);
     const column = Math.floor(((at.x - south_west.x) / (north_east.x - south_west.x)) * data.size[1]);
     const row = Math.floor(((north_east.y - at.y) / (north_east.y - south_west.y)) * data.size[0]);
     return row < 0 || column < 0 || row >= data.size[0] || column >= data.size[1] ? -1 : lookup.cell[row * data.size[1] + column];
   }
   function latLngOf(pixel) {
     const row = Math.floor(pixel / data.size[1]), column = pixel % data.size[1];
-    return L.Projection.SphericalMercator.unproject(L.point(
+    return display.unproject(L.point(
       south_west.x + ((column + 0.5) / data.size[1]) * (north_east.x - south_west.x),
       north_east.y - ((row + 0.5) / data.size[0]) * (north_east.y - south_west.y),
     ));
@@ -168,7 +168,7 @@ function seabedMap(handles) {
     };
     const lattice = data.lattice, [i, v] = find(lattice.rows, Math.min(row * data.factor, lattice.rows.at(-1))), [j, u] = find(lattice.columns, Math.min(column * data.factor, lattice.columns.at(-1)));
     const mix = (values) => (1 - v) * ((1 - u) * values[i][j] + u * values[i][j + 1]) + v * ((1 - u) * values[i + 1][j] + u * values[i + 1][j + 1]);
-    return [mix(lattice.latitude_deg), mix(lattice.longitude_deg)];
+    return display.polar ? display.position(mix(lattice.x), mix(lattice.y)) : [mix(lattice.latitude_deg), mix(lattice.longitude_deg)];
   }
   const ringsOf = (inside) => seabedOutline(rows, columns, inside).map((ring) => ring.map(([row, column]) => cornerAt(row, column)));
 
@@ -199,7 +199,7 @@ function seabedMap(handles) {
   for (const [name, zIndex] of [["masks", 410], ["cores", 450]]) map.createPane(name).style.zIndex = zIndex; // masks over lines, cores over masks
   L.Popup.mergeOptions({ autoPanPaddingTopLeft: [12, 56], autoPanPaddingBottomRight: [12, 12] }); // clear of the buttons
   const views = control("topleft", make("div", { class: "views", role: "group" }));
-  const extents = { region: data.region_bounds, zone: data.zone_bounds };
+  const extents = { region: display.box(data.region_bounds), zone: display.box(data.zone_bounds) };
   for (const [name, bounds] of Object.entries(extents)) {
     const button = make("button", { type: "button", id: `view-${name}` });
     button.addEventListener("click", () => fit(bounds));
@@ -395,13 +395,15 @@ function seabedMap(handles) {
       [word("position"), degrees({ lat: core.latitude_deg, lng: core.longitude_deg })],
       [word("water_depth"), metres(core.water_depth_m, 0)],
       [word("penetration"), metres(core.penetration_m, 1)],
+      ...(data.marker === null ? [] : [[word("marker_depth"), core.marker_m === null ? word("marker_none") : metres(core.marker_m, 2)]]),
       ...data.elements.filter((one) => one.key in core.grade_ppm).map((one) => {
         const mean = core.grade_ppm[one.key];
         return [word("core_grade", { symbol: one.symbol }), mean === null ? word("no_assay") : `${ppm(mean, one.key)} ppm`, mean === null ? "" : word("seen", { share: fixed(100 * core.share[one.key], 0) })];
       }),
     ];
     const drawn = charts.profile(core), content = make("div", { class: "popup" }, make("h3", {}, coreName(core)), definitions(...lines));
-    if (drawn !== null) content.append(make("h4", {}, word("profile")), drawn, ...(core.penetration_m === null ? [] : [make("p", { class: "small key" }, make("span", { class: "dash" }), word("profile_end"))]));
+    if (drawn !== null) content.append(make("h4", {}, word("profile")), drawn, ...(core.penetration_m === null ? [] : [make("p", { class: "small key" }, make("span", { class: "dash" }), word("profile_end"))]),
+      ...(data.marker === null || core.marker_m === null ? [] : [make("p", { class: "small key" }, word("profile_marker"))]));
     return content;
   }
   function openCore(i) {
@@ -529,13 +531,13 @@ function seabedMap(handles) {
     uncertain: data.elements.some((one) => one.simulated && one.href === null) ? [masks.uncertain] : null,
     far: [masks.far],
     classes: [...classMasks],
-    excluded: [masks.slope, masks.deep],
+    excluded: data.has_depths ? [masks.slope, masks.deep] : null,
     domains: data.domains.length ? [domains] : null,
     region: [handles.region],
     published: published ? [published] : null,
     zone: handles.zone ? [handles.zone, names] : null,
-    contours: [contours],
-    relief: [handles.relief],
+    contours: data.has_depths ? [contours] : null,
+    relief: data.has_depths ? [handles.relief] : null,
   };
   const known = Object.keys(layers).filter((name) => layers[name] !== null);
   const byDefault = LAYERS_SHOWN.filter((name) => known.includes(name));
@@ -603,6 +605,8 @@ function seabedMap(handles) {
       const code = place("class", cell), reason = place("reason", cell), lines = [];
       const line = (name, digits, unit, note = "") => { const found = place(name, cell); if (found !== null) lines.push([word(`place_${name}`), make("data", { value: found, "data-place": name }, `${fixed(found, digits)}${unit}`), note]); };
       line("depth_m", 0, " m");
+      const marker = data.marker === null ? null : place("marker_m", cell);
+      if (marker !== null) lines.push([word("marker_depth"), make("data", { value: marker, "data-place": "marker_m" }, `${fixed(marker, 1)} m`), word("marker_sd", { sd: fixed(place("marker_sd_m", cell), 1) })]);
       line("slope_deg", decimals(data.places.steps.slope_deg), "°", data.coarse ? word("slope_coarse") : "");
       const away = place("distance_m", cell);
       if (away !== null) lines.push([word("place_distance_m"), make("data", { value: away, "data-place": "distance_m" }, away < 10000 ? `${number(away, 3)} m` : `${number(away / 1000, 3)} km`)]);
@@ -878,7 +882,8 @@ function seabedMap(handles) {
   const app = {
     map, data, state, set, on, word, number, fixed, ppm, percent, degrees, make, draw, control, element, cellAt, cornerAt, latLngOf, value, place, paintOn, tool, toolAction, stopTool, openCore, setLayer, inspect, fit, hash,
     shown, words, locale, handles, markers, cores: data.cores, activeTool: null, cells: null, lookup: null, colour, css, limits, scaleOf, legend,
-    frame: { bounds: data.bounds, size: data.size },
+    frame: { bounds: data.bounds, box: display.box(data.bounds), size: data.size },
+    display,
     squares: (key) => squares[key] ?? null,
     raster: () => raster,
   };
@@ -910,15 +915,16 @@ function seabedMap(handles) {
 
   if (markers.length <= 300) map.getContainer().classList.add("few");
   // Words first: banner and legend take room from the map.
-  map.setView(L.latLngBounds(data.region_bounds).getCenter(), 8, { animate: false });
+  if (display.polar) for (const [layer, corners] of [[handles.grade, data.bounds], [handles.relief, data.zone_bounds]]) layer.setBounds(display.box(corners));
+  map.setView(extents.region.getCenter(), 8, { animate: false });
   showWords();
   showRegions();
   showLegend();
   map.invalidateSize(false);
-  map.setMaxBounds(L.latLngBounds(data.zone_bounds).pad(0.35));
-  fit(data.region_bounds);
+  map.setMaxBounds(extents.zone.pad(0.35));
+  fit(extents.region);
   nearZoom = map.getZoom() - 1.2;
-  map.setMinZoom(Math.min(map.getBoundsZoom(data.zone_bounds) - 0.75, map.getZoom()));
+  map.setMinZoom(Math.min(map.getBoundsZoom(extents.zone) - 0.75, map.getZoom()));
   if (first.view !== null) look(first.view);
   chooseContours();
   sizeCores();
@@ -963,7 +969,7 @@ function seabedMap(handles) {
   unpackAll().then(() => {
     const visible = map.hasLayer(raster);
     map.removeLayer(raster);
-    raster = new Raster("", data.bounds, { opacity: state.opacity, zIndex: 2 });
+    raster = new Raster("", app.frame.box, { opacity: state.opacity, zIndex: 2 });
     handles.grade = raster;
     if (visible) map.addLayer(raster);
     settled = true;

@@ -86,15 +86,16 @@ class OfflineMap(folium.Map):
         {% macro script(this, kwargs) %}
 const {{ this.get_name() }} = L.map({{ this.get_name()|tojson }}, {
     center: {{ this.location|tojson }},
-    crs: L.CRS.{{ this.crs }},
+    crs: seabedDisplay({{ this.polar|tojson }}).crs,
     ...{{ this.options|tojavascript }}
 });
         {% endmacro %}
         """
     )
 
-    def __init__(self, latitude_deg: float, longitude_deg: float) -> None:
+    def __init__(self, latitude_deg: float, longitude_deg: float, polar: dict[str, float] | None = None) -> None:
         super().__init__(location=[latitude_deg, longitude_deg], tiles=None, zoom_start=8, zoom_snap=0.25, zoom_delta=0.5, attribution_control=False)
+        self.polar = polar
 
 
 class Frame(MacroElement):
@@ -166,7 +167,7 @@ class App(JSCSSMixin):
         Folium objects by the name the script knows them by: ``map``, ``grade``, ``relief``, ``region``, perhaps ``zone``.
     """
 
-    default_js = [(f"seabed_{name}", f"{OWN}{name}.js") for name in ("payload", "charts", "sheet", "tools", "map")]  # noqa: RUF012 - folium's interface
+    default_js = [(f"seabed_{name}", f"{OWN}{name}.js") for name in ("payload", "display", "charts", "sheet", "tools", "map")]  # noqa: RUF012 - folium's interface
     default_css = [(f"seabed_{name}_css", f"{OWN}{name}.css") for name in ("map", "tools")]  # noqa: RUF012
     _template = Template(
         """

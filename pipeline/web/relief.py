@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from pyproj import CRS
 
-    from pipeline.web.mercator import Frame
+    from pipeline.web.mercator import DisplayFrame
 
     Array = NDArray[np.float64]
 
@@ -42,7 +42,7 @@ class Elevation(Protocol):
         """(rows, columns) heights."""
 
 
-def elevation_on(frame: Frame, grids: Sequence[Elevation]) -> Array:
+def elevation_on(frame: DisplayFrame, grids: Sequence[Elevation]) -> Array:
     """Heights at the pixels of a display frame, smooth between native nodes; later grids lie on top of earlier ones.
 
     Returns
@@ -52,7 +52,7 @@ def elevation_on(frame: Frame, grids: Sequence[Elevation]) -> Array:
     """
     from pyproj import Transformer
 
-    longitude_deg, latitude_deg = (values.ravel() for values in np.meshgrid(*frame.centres_deg()))
+    longitude_deg, latitude_deg = (values.ravel() for values in frame.positions_deg())
     heights_m = np.full(longitude_deg.shape, np.nan)
     for grid in grids:
         x, y = Transformer.from_crs("EPSG:4326", grid.crs, always_xy=True).transform(longitude_deg, latitude_deg)
@@ -93,13 +93,11 @@ def _sampled(values: Array, row: Array, column: Array) -> Array:
     return out
 
 
-def relief_url(frame: Frame, heights_m: Array) -> str:
+def relief_url(frame: DisplayFrame, heights_m: Array) -> str:
     """Shaded relief as an indexed PNG, lighter where shallower, lit from the north-west; transparent where nothing is known."""
     known = np.isfinite(heights_m)
     filled = np.where(known, heights_m, np.median(heights_m[known]) if known.any() else 0.0)
-    _, latitude_deg = frame.centres_deg()
-    ground = _METRES_PER_DEGREE * np.cos(np.radians(latitude_deg))[:, None]
-    pixel_m = ground * (frame.east_deg - frame.west_deg) / frame.shape[1]
+    pixel_m = _METRES_PER_DEGREE * frame.ground()
     south_north, west_east = np.gradient(filled) if min(frame.shape) > 1 else (np.zeros_like(filled), np.zeros_like(filled))
     slope_north, slope_east = -south_north / pixel_m, west_east / pixel_m
     steep = float(np.percentile(np.hypot(slope_north, slope_east), 99))
@@ -119,7 +117,7 @@ def relief_url(frame: Frame, heights_m: Array) -> str:
     return png_url(indices, np.vstack([np.zeros((1, 4)), palette]).astype(np.uint8))
 
 
-def contours(frame: Frame, heights_m: Array, most_levels: int) -> list[dict[str, Any]]:
+def contours(frame: DisplayFrame, heights_m: Array, most_levels: int) -> list[dict[str, Any]]:
     """Depth contours at round depths.
 
     Returns
@@ -134,20 +132,26 @@ def contours(frame: Frame, heights_m: Array, most_levels: int) -> list[dict[str,
     if known.size == 0 or min(frame.shape) < 2 or np.ptp(known) < 1.0:
         return []
     step = _round_step(float(np.ptp(known)) / most_levels)
-    longitude_deg, latitude_deg = frame.centres_deg()
-    generator = contourpy.contour_generator(longitude_deg, latitude_deg, np.ma.masked_invalid(-heights_m))
+    generator = contourpy.contour_generator(*frame.axes(), np.ma.masked_invalid(-heights_m))
     depths_m = np.arange(np.ceil(-known.max() / step), np.floor(-known.min() / step) + 1) * step
-    pixel_deg = (frame.east_deg - frame.west_deg) / frame.shape[1]
+    pixel = frame.pixel
+
+    def position(x: float, y: float) -> list[float]:
+        longitude_deg, latitude_deg = frame.lonlat(np.asarray(x), np.asarray(y))
+        return [round(float(latitude_deg), 5), round(float(longitude_deg), 5)]
+
     out: list[dict[str, Any]] = []
+    labelled: list[tuple[float, float]] = []
     for depth_m in depths_m:
         traced = [shapely.LineString(np.asarray(line)) for line in generator.lines(float(depth_m)) if len(line) > 3]
-        lines = [shapely.simplify(line, 0.4 * pixel_deg) for line in traced if line.length > 20 * pixel_deg]
+        lines = [shapely.simplify(line, 0.4 * pixel) for line in traced if line.length > 20 * pixel]
         if lines:
             longest = max(lines, key=lambda line: line.length)
             middle = longest.interpolate(0.5, normalized=True)
-            room = all(abs(middle.x - x) + abs(middle.y - y) > 40 * pixel_deg for y, x in (level["label"] for level in out if level["label"]))
-            label = [round(middle.y, 5), round(middle.x, 5)] if room and longest.length > 80 * pixel_deg else None
-            out.append({"depth_m": float(depth_m), "lines": [[[round(y, 5), round(x, 5)] for x, y in line.coords] for line in lines], "label": label})
+            room = all(abs(middle.x - x) + abs(middle.y - y) > 40 * pixel for x, y in labelled)
+            label = position(middle.x, middle.y) if room and longest.length > 80 * pixel else None
+            labelled += [(middle.x, middle.y)] if label else []
+            out.append({"depth_m": float(depth_m), "lines": [[position(x, y) for x, y in line.coords] for line in lines], "label": label})
     points = sum(len(line) for level in out for line in level["lines"])
     # A rough seafloor gives more line than a page should carry: fewer levels then, never a torn set.
     return out if points <= _CONTOUR_POINTS or most_levels <= 2 else contours(frame, heights_m, most_levels // 2)

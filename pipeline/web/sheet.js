@@ -94,13 +94,12 @@ function seabedSheet(app, { swipe, inside }) {
     context.scale(scale, scale);
     context.fillStyle = "#c3cad0";
     context.fillRect(0, 0, size.x, size.y);
-    const put = (image, bounds) => {
-      const [[south, west], [north, east]] = bounds, from = map.latLngToContainerPoint([north, west]), to = map.latLngToContainerPoint([south, east]);
+    const put = (image, box) => {
+      const from = map.latLngToContainerPoint(box.getNorthWest()), to = map.latLngToContainerPoint(box.getSouthEast());
       context.drawImage(image, from.x, from.y, to.x - from.x, to.y - from.y);
     };
-    const pair = (bounds) => [[bounds.getSouth(), bounds.getWest()], [bounds.getNorth(), bounds.getEast()]];
     const relief = app.handles.relief;
-    if (map.hasLayer(relief)) put(relief.getElement(), pair(relief.getBounds()));
+    if (map.hasLayer(relief)) put(relief.getElement(), relief.getBounds());
     if (app.shown.has("grade")) {
       const divided = swipe(), parts = divided ? [[app.raster().getElement(), 0, divided.share * size.x], [divided.canvas, divided.share * size.x, size.x]] : [[app.raster().getElement(), 0, size.x]];
       context.imageSmoothingEnabled = false;
@@ -110,7 +109,7 @@ function seabedSheet(app, { swipe, inside }) {
         context.beginPath();
         context.rect(from, 0, to - from, size.y);
         context.clip();
-        put(image, app.frame.bounds);
+        put(image, app.frame.box);
         context.restore();
       }
       context.globalAlpha = 1;

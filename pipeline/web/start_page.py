@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.web.inline import manifest, self_contained
 from pipeline.web.number_marks import has_number, marked, unmarked
+from pipeline.web.terms import MUD, all_in_terms, both_in_terms, figures_in_terms
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,12 +17,12 @@ if TYPE_CHECKING:
     from pipeline.web.texts import Text
 
 
-def start_page(words: Mapping[str, Text], content: Mapping[str, Any]) -> str:
+def start_page(words: Mapping[str, Text], content: Mapping[str, Any], deposit: str = MUD) -> str:
     """Whole start page, self-contained; as :func:`filled_in` of its template."""
-    return filled_in("index.html.j2", words, {"packages": manifest()["packages"], **content}, numbered=True)
+    return filled_in("index.html.j2", words, {"packages": manifest()["packages"], **content}, numbered=True, deposit=deposit)
 
 
-def filled_in(template: str, words: Mapping[str, Text], content: Mapping[str, Any], *, numbered: bool = False) -> str:
+def filled_in(template: str, words: Mapping[str, Text], content: Mapping[str, Any], *, numbered: bool = False, deposit: str = MUD) -> str:
     """Whole page, self-contained.
 
     Parameters
@@ -35,6 +36,8 @@ def filled_in(template: str, words: Mapping[str, Text], content: Mapping[str, An
     numbered : bool
         Mark the numbers in all words, so that the page can tell where they come from (:mod:`pipeline.web.number_marks`). What the template says by a
         key is the place of its numbers (``data-at``); where it says words with ``n`` the template names their place itself.
+    deposit : str
+        In whose terms the words are said (:mod:`pipeline.web.terms`).
     """
     import jinja2
     from markupsafe import Markup
@@ -43,7 +46,8 @@ def filled_in(template: str, words: Mapping[str, Text], content: Mapping[str, An
 
     def t(key: str | Text, **values: str | Text) -> Markup:
         both = words[key] if isinstance(key, str) else key
-        said = {language: filled(text, language, values) for language, text in both.items()}
+        mine = all_in_terms(values, deposit)
+        said = {language: filled(text, language, mine) for language, text in both_in_terms(both, deposit).items()}
         if numbered and isinstance(key, str) and has_number(said):
             times[key] += 1
             return Markup('<span data-at="{}">{}</span>').format(key if times[key] == 1 else f"{key}-{times[key]}", marked(said))
@@ -52,11 +56,16 @@ def filled_in(template: str, words: Mapping[str, Text], content: Mapping[str, An
     def plain(said: Text | str) -> Markup:
         if isinstance(said, str):
             return Markup("{}").format(unmarked(said))
-        return Markup("").join(Markup('<span lang="{}">{}</span>').format(language, unmarked(text)) for language, text in sorted(said.items()))
+        told = sorted(both_in_terms(said, deposit).items())
+        return Markup("").join(Markup('<span lang="{}">{}</span>').format(language, unmarked(text)) for language, text in told)
+
+    def n(said: Text | str) -> Markup:
+        return marked(said if isinstance(said, str) else both_in_terms(said, deposit))
 
     loader = jinja2.FileSystemLoader(Path(__file__).parent)
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, loader=loader, trim_blocks=True, lstrip_blocks=True)
-    return self_contained(environment.get_template(template).render(t=t, n=marked, plain=plain, **content))
+    html = environment.get_template(template).render(t=t, n=n, plain=plain, **content)
+    return self_contained(figures_in_terms(html, deposit))
 
 
 def filled(text: str, language: str, values: Mapping[str, str | Text]) -> str:

@@ -111,7 +111,38 @@ def left_out(rows: int) -> dict[str, Text]:
     }
 
 
+def below(marker: str, *, named: bool = True) -> Text:
+    """What depths of layers are counted from: the seafloor, or a marker by its name."""
+    if not marker:
+        return {"en": "below the seafloor", "ja": "海底下"}
+    return {"en": f"below the marker {marker}", "ja": f"マーカー層「{marker}」下"} if named else {"en": "below the marker", "ja": "マーカー層下"}
+
+
+BELOW_MARKER: Final[dict[str, Text]] = {
+    "heading": {"en": "{name} grade beside the marker {marker}", "ja": "マーカー層「{marker}」を基準とした{name}品位"},
+    "depth": {"en": "Depth below the marker", "ja": "マーカー層下の深度"},
+    "layer": {"en": "{top} to {bottom} m", "ja": "{top}～{bottom} m"},
+    "whole": {"en": "{top} to {bottom} m mean", "ja": "{top}～{bottom} m 平均"},
+    "in_place": {"en": "In place, {top} to {bottom} m", "ja": "原位置量（{top}～{bottom} m）"},
+    "core_grade": {"en": "{symbol}, {top} to {bottom} m", "ja": "{symbol}、{top}～{bottom} m"},
+    "about_method": {
+        "en": "In layers that follow the marker {marker}, grade × dry bulk density is estimated for blocks by {kriging}, density by ordinary "
+        "kriging; grade is their ratio. Depths are metres below the marker, negative above it. The marker is kriged between the cores that meet "
+        "it; what would lie above the seafloor does not exist, in each realisation by a marker of its own. Cores without a pick are not used. "
+        "Colours are cells, not smoothed. Low, median, high and probability come from conditional simulation.",
+        "ja": "マーカー層「{marker}」に沿った層のブロックごとに、品位×乾燥かさ密度を{kriging}、密度を通常型クリギングで推定し、"
+        "その比を品位としています。深度はマーカー層からの距離（m、上は負）です。マーカー層の深度は、同定したコアの間をクリギングで補間します。"
+        "海底面より上となる部分は存在せず、その量は実現値ごとのマーカー層で決まります。マーカー層を同定していないコアは用いません。"
+        "色はセルごとの値で、平滑化していません。低位・中央値・高位・超過確率は条件付きシミュレーションによります。",
+    },
+}
+"""Words of the map that differ where layers are relative to a marker."""
+
 MAP: Final[dict[str, Text]] = {
+    "marker_depth": {"en": "Marker {marker}, below the seafloor", "ja": "マーカー層「{marker}」の海底面下深度"},
+    "marker_sd": {"en": "± {sd} m (one standard deviation)", "ja": "± {sd} m（標準偏差）"},
+    "marker_none": {"en": "not picked: the core is not used", "ja": "同定していないため用いません"},
+    "profile_marker": {"en": "red line: marker {marker}; shaded: the layers", "ja": "赤線はマーカー層「{marker}」、網掛けは評価する層"},
     "page": {"en": "{name} grade map", "ja": "{name} 品位図"},
     "heading": {"en": "{name} grade below the seafloor", "ja": "海底下の{name}品位"},
     "pages": {"en": "Pages and language", "ja": "ページと言語"},
@@ -413,6 +444,7 @@ INDEX: Final[dict[str, Text]] = {
     "samples": {"en": "samples", "ja": "試料"},
     "area": {"en": "assessed area", "ja": "評価面積"},
     "interval": {"en": "below the seafloor", "ja": "海底下の評価区間"},
+    "interval_marker": {"en": "below the marker {marker}", "ja": "マーカー層「{marker}」下の評価区間"},
     "cells": {"en": "cells, {layer} m layers", "ja": "セル、層厚 {layer} m"},
     "water": {"en": "water depth", "ja": "水深"},
     "metal_in": {"en": "{symbol} metal in place", "ja": "{symbol} 金属量（原位置）"},

@@ -28,13 +28,28 @@ function seabedDistance([lat1, lng1], [lat2, lng2]) {
   return null;
 }
 
-/* Area inside a ring whose sides are straight on the map (Mercator), in square metres: even where the ring is wide, by Gauss's rule along each side. */
-function seabedArea(ring) {
+/* Area inside a ring whose sides are straight on the map, in square metres: even where the ring is wide, by Gauss's rule along each side. */
+function seabedArea(ring, polar = null) {
   const radian = Math.PI / 180, e2 = SEABED_FLATTENING * (2 - SEABED_FLATTENING), e = Math.sqrt(e2), b = SEABED_EQUATOR_M * (1 - SEABED_FLATTENING);
   const below = (latitude) => { const s = Math.sin(latitude); return ((b * b) / 2) * (s / (1 - e2 * s * s) + Math.atanh(e * s) / e); };
   const up = (latitude) => Math.asinh(Math.tan(latitude * radian)), down = (y) => Math.atan(Math.sinh(y));
   const gauss = [[0, 128 / 225], [0.538469310105683, 0.478628670499366], [-0.538469310105683, 0.478628670499366], [0.906179845938664, 0.236926885056189], [-0.906179845938664, 0.236926885056189]];
   let area = 0;
+  if (polar) {
+    // Around a pole: twice the area is the turn of the longitude, weighted with what lies between the latitude and the pole; sides are cut, for they bend.
+    const sign = polar.pole, pieces = 8, whole = below(Math.PI / 2);
+    const at = ring.map(([latitude, longitude]) => { const r = 2 * Math.tan((90 - sign * latitude) * radian / 2), turn = longitude * radian; return [r * Math.sin(turn), -sign * r * Math.cos(turn)]; });
+    at.forEach(([x1, y1], i) => {
+      const [x2, y2] = at[(i + 1) % at.length], [dx, dy] = [(x2 - x1) / pieces, (y2 - y1) / pieces];
+      for (let k = 0; k < pieces; k++) {
+        for (const [g, weight] of gauss) {
+          const x = x1 + (k + (1 + g) / 2) * dx, y = y1 + (k + (1 + g) / 2) * dy, square = x * x + y * y;
+          if (square > 0) area += ((weight / 2) * (whole - below(Math.PI / 2 - 2 * Math.atan(Math.sqrt(square) / 2))) * (x * dy - y * dx)) / square;
+        }
+      }
+    });
+    return Math.abs(area);
+  }
   ring.forEach(([latitude, longitude], i) => {
     const [latitude2, longitude2] = ring[(i + 1) % ring.length], [from, to] = [up(latitude), up(latitude2)];
     for (const [x, weight] of gauss) area += (weight / 2) * below(down(from + ((1 + x) / 2) * (to - from))) * (longitude2 - longitude) * radian;
@@ -107,12 +122,11 @@ function seabedInside(app) {
   const { data, lookup, cells } = app, [rows, columns] = [lookup.rows, lookup.columns];
   const pixels = new Uint32Array(cells.count);
   for (const cell of lookup.cell) if (cell >= 0) pixels[cell]++;
-  const mercator = (position) => L.Projection.SphericalMercator.project(L.latLng(position));
-  const [low, high] = lookup.bounds.map(mercator);
+  const plane = app.display.project, [low, high] = lookup.bounds.map(plane);
 
   /* Share of each cell's pixels inside a ring, by the even-odd rule: which cells, and how much. */
   function shares(ring) {
-    const at = ring.map(mercator).map((point) => [((point.x - low.x) / (high.x - low.x)) * columns, ((high.y - point.y) / (high.y - low.y)) * rows]), inside = new Uint32Array(cells.count);
+    const at = ring.map(plane).map((point) => [((point.x - low.x) / (high.x - low.x)) * columns, ((high.y - point.y) / (high.y - low.y)) * rows]), inside = new Uint32Array(cells.count);
     for (let row = 0; row < rows; row++) {
       const y = row + 0.5, cuts = [];
       at.forEach(([x1, y1], i) => {
@@ -454,13 +468,14 @@ function seabedTools(app) {
       const near = positions.map(nearby), ends = near.length > 3 && near[0].every((value, i) => value === near.at(-1)[i]);
       typed = "";
       polygon.replace(ends ? near.slice(0, -1) : near);
-      map.fitBounds(L.latLngBounds(near).pad(0.3), { animate: false });
+      map.fitBounds(app.display.box(near).pad(0.3), { animate: false });
     };
     const more = make("details", { id: "tool-typed" }, make("summary", {}, word("tool_coordinates")), make("label", { for: "tool-coordinates", class: "small" }, word("tool_coordinates_how")), text, button(word("tool_take"), take, { id: "tool-take" }));
     more.open = $("tool-typed")?.open ?? false;
     return more;
   }
   const nearby = ([latitude, longitude]) => { // the turn of the Earth that this map is on
+    if (app.display.polar) return [latitude, longitude];
     const middle = L.latLngBounds(data.bounds).getCenter().lng;
     return [latitude, longitude + 360 * Math.round((middle - longitude) / 360)];
   };
@@ -484,7 +499,7 @@ function seabedTools(app) {
     const table = make("table", { class: "figures", id: "inside" }), body = make("tbody"), ranged = figures?.p10 !== undefined;
     table.append(make("thead", {}, make("tr", {}, make("td"), ...(ranged ? ["mean", "low_high"] : ["kriged_short"]).map((key) => make("th", { scope: "col" }, word(key))))), body);
     const span = (text, name, got, digits) => make("tr", {}, make("th", { scope: "row" }, text), make("td", { class: "main" }, make("data", { value: got, "data-inside": name }, number(got, digits))), ...(ranged ? [make("td")] : []));
-    body.append(span(word("tool_area_drawn"), "area_drawn_km2", seabedArea(ring) / 1e6, 4));
+    body.append(span(word("tool_area_drawn"), "area_drawn_km2", seabedArea(ring, data.polar) / 1e6, 4));
     // The edge is followed to a part of a cell: three digits.
     body.append(span(word("tool_area_inside"), "area_km2", area_km2, 3));
     for (const [name, scale, digits] of FIGURES) {
@@ -543,7 +558,7 @@ function seabedTools(app) {
       second.className = "leaflet-image-layer leaflet-zoom-animated grade-image";
     },
   });
-  const overlay = new Second("", app.frame.bounds, { opacity: state.opacity, zIndex: 3 });
+  const overlay = new Second("", app.frame.box, { opacity: state.opacity, zIndex: 3 });
   const divider = make("div", { class: "swipe", hidden: "" }), knob = make("div", { class: "knob", role: "slider", tabindex: "0", "aria-orientation": "horizontal", "aria-valuemin": "0", "aria-valuemax": "100" });
   const arrows = draw("svg", { viewBox: "0 0 24 24", "aria-hidden": "true" }), leftName = make("div", { class: "side left" }), rightName = make("div", { class: "side right" });
   arrows.append(draw("path", { d: "M9 7L4 12L9 17M15 7L20 12L15 17" }));
@@ -558,7 +573,7 @@ function seabedTools(app) {
     divider.style.left = `${x}px`;
     for (const [element, side] of [[app.raster().getElement(), "left"], [second, "right"]]) {
       if (!element) continue;
-      const start = map.latLngToContainerPoint(L.latLng(app.frame.bounds[1][0], app.frame.bounds[0][1])).x, wide = map.latLngToContainerPoint(L.latLng(app.frame.bounds[1])).x - start;
+      const start = map.latLngToContainerPoint(app.frame.box.getNorthWest()).x, wide = map.latLngToContainerPoint(app.frame.box.getNorthEast()).x - start;
       const cut = Math.min(Math.max((100 * (x - start)) / wide, 0), 100);
       element.style.clipPath = side === "left" ? `inset(0 ${100 - cut}% 0 0)` : `inset(0 0 0 ${cut}%)`;
     }
@@ -636,7 +651,7 @@ function seabedTools(app) {
     if (position === null) return say(word("tool_not_found", { text: query.trim() }));
     const at = L.latLng(nearby(position));
     if (!map.options.maxBounds?.contains(at)) return say(word("tool_outside_map", { position: app.degrees(at) }));
-    map.setView(at, Math.max(map.getZoom(), map.getBoundsZoom(data.region_bounds)), { animate: !still.matches });
+    map.setView(at, Math.max(map.getZoom(), map.getBoundsZoom(app.display.box(data.region_bounds))), { animate: !still.matches });
     app.inspect(at);
     say(app.degrees(at));
   }
@@ -700,7 +715,7 @@ function seabedTools(app) {
   function cellLines() {
     const { statistic, layer, cut, element } = state, decimals = statistic === "probability" ? 3 : Math.max(0, Math.ceil(-Math.log10(app.element().step_ppm) - 1e-9));
     const column = { grade: "kriged_ppm", sd: "sd_ppm", p10: "p10_ppm", p50: "p50_ppm", p90: "p90_ppm", probability: `probability_over_${app.element().cutoffs[cut]}_ppm` }[statistic];
-    const depth = layer === 0 ? [data.top_m, data.bottom_m] : data.layers[layer - 1], lines = [["row", "column", "longitude_deg", "latitude_deg", `${element}_${column}`, "from_m", "to_m", "data_kind"]];
+    const depth = layer === 0 ? [data.top_m, data.bottom_m] : data.layers[layer - 1], lines = [["row", "column", "longitude_deg", "latitude_deg", `${element}_${column}`, ...(data.marker === null ? ["from_m", "to_m"] : ["from_below_marker_m", "to_below_marker_m"]), "data_kind"]];
     for (let cell = 0; cell < app.cells.count; cell++) {
       const value = app.value(element, statistic, layer, cell, cut);
       if (value === null) continue;

@@ -1,19 +1,16 @@
-import csv
-from pathlib import Path
-
 import numba
 import numpy as np
 import pytest
 import textbook
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from real_data import meuse_samples
 
 from pipeline.errors import TooFewSamples
 from pipeline.geostatistics.coregionalisation import Coregionalisation
 from pipeline.geostatistics.covariance import CovarianceModel, Structure, block_nodes
 from pipeline.geostatistics.kriging import Neighbourhood, cokrige, krige, trend
 
-MEUSE = Path(__file__).parents[1] / "meuse" / "cores" / "meuse.csv"
 MEUSE_MODEL = CovarianceModel(0.0507, (Structure("spherical", 0.5906, 897.02),))
 EXTENT_M = np.array([5_000.0, 5_000.0, 10.0])
 KINDS = ("spherical", "exponential", "gaussian", "cubic", "matern32", "matern52")
@@ -63,9 +60,8 @@ def check(estimate, expected):
 
 @pytest.fixture(scope="module")
 def meuse():
-    with MEUSE.open(encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    return np.array([[float(row["easting_m"]), float(row["northing_m"]), 0.0] for row in rows]), np.log([float(row["zn_ppm"]) for row in rows])
+    rows = meuse_samples()
+    return np.array([[easting_m, northing_m, 0.0] for easting_m, northing_m, _ in rows]), np.log([zinc_ppm for *_, zinc_ppm in rows])
 
 
 def test_meuse_point_and_block_are_the_published_ones(meuse):

@@ -1,25 +1,20 @@
-import csv
-from pathlib import Path
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from real_data import meuse_samples
 
 from pipeline.errors import TooFewSamples
 from pipeline.geostatistics.covariance import CovarianceModel, Structure, block_covariance, block_nodes, block_variance
 from pipeline.geostatistics.kriging import Kriging
 
-MEUSE = Path(__file__).parents[1] / "meuse" / "cores" / "meuse.csv"
 MEUSE_MODEL = CovarianceModel(0.0507, (Structure("spherical", 0.5906, 897.02, np.inf),))
 
 
 @pytest.fixture(scope="module")
 def meuse():
-    with MEUSE.open(encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    positions_m = np.array([[float(row["easting_m"]), float(row["northing_m"]), 0.1] for row in rows])
-    return positions_m, np.log([float(row["zn_ppm"]) for row in rows])
+    rows = meuse_samples()
+    return np.array([[easting_m, northing_m, 0.1] for easting_m, northing_m, _ in rows]), np.log([zinc_ppm for *_, zinc_ppm in rows])
 
 
 def random_case(seed: int, drifts: int = 1):

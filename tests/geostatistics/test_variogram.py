@@ -1,12 +1,11 @@
-import csv
 from itertools import pairwise
-from pathlib import Path
 
 import numba
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from real_data import meuse_samples
 
 from pipeline.errors import TooFewSamples
 from pipeline.geostatistics.covariance import CovarianceModel, Structure
@@ -25,7 +24,6 @@ from pipeline.geostatistics.variogram import (
     omnidirectional_variogram,
 )
 
-MEUSE = Path(__file__).parents[1] / "meuse" / "cores" / "meuse.csv"
 EDGES_M = np.array([0.0, 30.0, 60.0, 90.0, 120.0])
 
 
@@ -61,9 +59,8 @@ def assert_equals(found, expected):
 
 
 def log_zinc():
-    with MEUSE.open(encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    return np.array([[float(row["easting_m"]), float(row["northing_m"])] for row in rows]), np.log([float(row["zn_ppm"]) for row in rows])
+    rows = meuse_samples()
+    return np.array([[easting_m, northing_m] for easting_m, northing_m, _ in rows]), np.log([zinc_ppm for *_, zinc_ppm in rows])
 
 
 def test_experimental_variogram_equals_the_definition():

@@ -160,7 +160,7 @@ def test_a_plan_is_made_once_on_the_kriged_estimate(tiny):
     column, layers = reducer.site.column, np.arange(tiny.seafloor.layers.count)
     mined, allowed = planned_columns(["dy", "gd"], layers, tiny.seafloor, reducer.masks, tiny.grades, tiny.density, given)
     share = reducer.shares["supported"].reshape(allowed.shape)
-    sums = kriged_sums("dy", layers, tiny.grades, tiny.density, column)
+    sums = kriged_sums("dy", layers, tiny.grades, tiny.density, tiny.seafloor, column)
     base = mined.sum(axis=0).ravel()
     mud_t = sums[np.arange(base.size), base, MINED] * (share * allowed).ravel() * tiny.seafloor.grid.cell_area_m2
     rule = limits_of(allowed.ravel(), given, given.column_cutoff_ppm, reducer.panel_dry_mud_t).panel

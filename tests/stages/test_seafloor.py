@@ -170,7 +170,7 @@ def test_a_region_across_the_antimeridian_gets_its_depths(floor, netcdf):
 
 def test_no_coverage_is_explained(floor, geotiff):
     geotiff(lambda x, y: -5000.0 + 0 * x * y)
-    with pytest.raises(BathymetryError, match=r"no bathymetry covers the region \(bathymetry/a.tif\). Add a grid that does, or correct \[region\]"):
+    with pytest.raises(BathymetryError, match=r"no bathymetry covers the region \(bathymetry/a.tif\). Add a grid that does, correct \[region\]"):
         floor(RegionSettings(west_deg=10, east_deg=11, south_deg=21.8, north_deg=22.2))
 
 
