@@ -69,6 +69,8 @@ def run(
     from pipeline.web.start_page import start_page
 
     totals = _totals(tonnage)
+    # ASSUME: what a soil holds is a burden, not something to be lifted.
+    is_soil = assessment.deposit == "soil"
     checks = _truth_checks(validation, elements)
     area_km2 = region_area_km2(seafloor)
     wet = seafloor.depth_m[np.isfinite(seafloor.depth_m) & (seafloor.region_share > 0)]
@@ -99,7 +101,7 @@ def run(
             else "–",
         },
         "cards": [
-            {**_card(grade, totals, maps), **_lifted(grade.element, recoverable)}
+            {**_card(grade, totals, maps), **({"lifted": {}} if is_soil else _lifted(grade.element, recoverable))}
             for grade in sorted(grades, key=lambda grade: elements.assessed.index(grade.element))
         ],
         "tables": _tables(totals, elements),

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import multiprocessing
-import pickle
 import signal
 import traceback
 from concurrent.futures import Future, ThreadPoolExecutor
+from multiprocessing.reduction import ForkingPickler
 from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
@@ -143,7 +143,7 @@ def _portable(error: Exception) -> Exception:
     note = f"In a process of the pool:\n{traceback.format_exc()}"
     error.add_note(note)
     try:
-        pickle.loads(pickle.dumps(error))
+        ForkingPickler.loads(ForkingPickler.dumps(error))
     except Exception:
         error = RuntimeError(f"{type(error).__name__}: {error}")
         error.add_note(note)
