@@ -84,7 +84,7 @@ def test_columns_that_may_be_added_are_read_as_the_dictionary_says(raw):
 def test_the_columns_stand_in_the_documented_order(raw):
     new_core.write(raw, "a")
     assert ",".join(header(raw, "a")) == (
-        "core_id,longitude_deg,latitude_deg,water_depth_m,penetration_m,from_m,to_m,dy_ppm,gd_ppm,dry_bulk_density_t_m3,"
+        "core_id,longitude_deg,latitude_deg,water_depth_m,penetration_m,from_m,to_m,marker_m,unit,dy_ppm,gd_ppm,dry_bulk_density_t_m3,"
         "cruise,device,date,laboratory,method,detection_limit_ppm,qc_type,note"
     )
 

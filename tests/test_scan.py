@@ -46,7 +46,12 @@ def scan(raw, tmp_path):
 
 
 def stamps(tmp_path):
-    return {path.name: path.stat().st_mtime_ns for folder in (".lists", ".settings") for path in (tmp_path / "processed" / folder).glob("*")}
+    found = {}
+    for folder in (".lists", ".settings"):
+        for path in (tmp_path / "processed" / folder).glob("*"):
+            # A list and a section may share a name.
+            found[path.name] = (*found.get(path.name, ()), path.stat().st_mtime_ns)
+    return found
 
 
 def command_line(raw, tmp_path, *more, python=()):
