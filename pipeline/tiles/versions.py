@@ -52,7 +52,7 @@ def _processor() -> str:
     blas = sorted({str(library.get("architecture", library["prefix"])) for library in threadpool_info() if library["user_api"] == "blas"})
     config: Any = numba.config
     compiled = config.CPU_NAME or llvmlite.binding.get_host_cpu_name()
-    return f"{platform.system()} {platform.machine()}, {compiled}, BLAS for {' and '.join(blas)}"
+    return f"{platform.uname().system} {platform.machine()}, {compiled}, BLAS for {' and '.join(blas)}"
 
 
 def require_same(worker: str, theirs: Mapping[str, str], ours: Mapping[str, str]) -> None:
