@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from collections import deque
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Self
 
-import numba
 import numpy as np
 from scipy.spatial.distance import pdist
-from threadpoolctl import threadpool_limits
 
 from pipeline.deposit import Deposit, Known, Lent, Measured, Soft, by_composites, deposit_of, known_of, nearest_cells, not_simulated
 from pipeline.domains import cores_of, lending, own_composites, parts_of, seed_of
 from pipeline.field import core_positions_m, prior_in
 from pipeline.geostatistics.layer_scores import LayerScores
-from pipeline.geostatistics.layered_simulation import Blocks, LayeredSimulation
+from pipeline.geostatistics.layered_simulation import Blocks, LayeredSimulation, drawn_ahead
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -31,8 +27,6 @@ if TYPE_CHECKING:
     Array = NDArray[np.float64]
     Integers = NDArray[np.int64]
     Mask = NDArray[np.bool_]
-
-_AHEAD = 2
 
 
 @dataclass(frozen=True)
@@ -113,15 +107,7 @@ class DomainSimulation:
 
     def draws(self, count: int, first: int = 0) -> Iterator[Blocks]:
         """Realisations ``first`` to ``first + count - 1`` in order; made some ahead, by threads, of which no bit depends."""
-        threads = numba.get_num_threads()
-        with threadpool_limits(1), ThreadPoolExecutor(threads) as pool:
-            running: deque[Future[Blocks]] = deque()
-            for number in range(first, first + count):
-                running.append(pool.submit(self.realisation, number))
-                if len(running) > threads * _AHEAD:
-                    yield running.popleft().result()
-            while running:
-                yield running.popleft().result()
+        return drawn_ahead(self.realisation, count, first)
 
     def realisation(self, number: int) -> Blocks:
         """One realisation, on one thread."""

@@ -22,7 +22,7 @@ from pipeline.geostatistics.layer_sampler import HorizontalModels, LayerDraws
 from pipeline.geostatistics.layer_scores import LayerScores
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -86,6 +86,19 @@ class _Place:
     simulation: ConditionalSimulation
     weights: Singles
     unknown: Singles
+
+
+def drawn_ahead(realisation: Callable[[int], Blocks], count: int, first: int = 0) -> Iterator[Blocks]:
+    """Realisations ``first`` to ``first + count - 1`` in order; made some ahead, by threads, of which no bit depends."""
+    threads = numba.get_num_threads()
+    with threadpool_limits(1), ThreadPoolExecutor(threads) as pool:
+        running: deque[Future[Blocks]] = deque()
+        for number in range(first, first + count):
+            running.append(pool.submit(realisation, number))
+            if len(running) > threads * _AHEAD:
+                yield running.popleft().result()
+        while running:
+            yield running.popleft().result()
 
 
 class LayeredSimulation:
@@ -180,15 +193,7 @@ class LayeredSimulation:
 
     def draws(self, count: int, first: int = 0) -> Iterator[Blocks]:
         """Realisations ``first`` to ``first + count - 1`` in order; made some ahead, by threads, of which no bit depends."""
-        threads = numba.get_num_threads()
-        with threadpool_limits(1), ThreadPoolExecutor(threads) as pool:
-            running: deque[Future[Blocks]] = deque()
-            for number in range(first, first + count):
-                running.append(pool.submit(self.realisation, number))
-                if len(running) > threads * _AHEAD:
-                    yield running.popleft().result()
-            while running:
-                yield running.popleft().result()
+        return drawn_ahead(self.realisation, count, first)
 
     def realisation(self, number: int) -> Blocks:
         """One realisation, on one thread."""
