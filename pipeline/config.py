@@ -154,7 +154,7 @@ class DensitySettings(Section):
     """Dry bulk density: dry, salt-free mass per volume of wet mud."""
 
     section = "density"
-    dry_bulk_density_t_m3: float = Field(0.55, gt=0.1, lt=4.0, description="Mean of the deposit where no sample carries density, t/m3")
+    dry_bulk_density_t_m3: float = Field(0.55, gt=0, lt=4.0, description="Mean of the deposit where no sample carries density, t/m3")
     mean_sd_t_m3: float = Field(0.06, ge=0, lt=2.0, description="Uncertainty of that mean, fully correlated over the deposit, t/m3")
     sample_sd_t_m3: float = Field(0.04, ge=0, lt=2.0, description="Spread between samples around the mean, t/m3")
     missing: Literal["layer_mean", "prior"] = Field(

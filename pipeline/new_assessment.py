@@ -306,7 +306,10 @@ def _without_points(elements: list[str], deposit: str) -> dict[tuple[str, str], 
 
 def _density(deposit: str) -> dict[tuple[str, str], Proposal]:
     mean, mean_sd, sample_sd, source = _DENSITY[deposit]
+    # ASSUME: nodules of 0.1 kg/m2 over 0.1 m are the fewest that are weighed; what is less dense is a slip of the pen elsewhere.
+    fewest = {("intake", "min_density_t_m3"): Proposal(0.001, "(A): 0.1 kg/m2 of nodules over 0.1 m")} if deposit == "nodules" else {}
     return {
+        **fewest,
         ("density", "dry_bulk_density_t_m3"): Proposal(mean, f"(A): {source}; used only where no sample carries it"),
         ("density", "mean_sd_t_m3"): Proposal(mean_sd, "(A)"),
         ("density", "sample_sd_t_m3"): Proposal(sample_sd, "(A)"),

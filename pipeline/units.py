@@ -27,6 +27,7 @@ Amount = TypeVar("Amount", "float", "NDArray[np.float64]")
 """A number or an array of numbers; what goes in comes out."""
 
 TONNE_PER_GRAM: Final = 1e-6
+KG_PER_TONNE: Final = 1000.0
 """Metal in tonnes = accumulation in g/m³ x volume in m³ x this; also dry mud in tonnes x grade in ppm x this."""
 
 KM2_PER_M2: Final = 1e-6

@@ -8,19 +8,15 @@ from __future__ import annotations
 
 import argparse
 import math
-import os
-import socket
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from affine import Affine
+from separate_workers import Dask
 from threadpoolctl import threadpool_limits
 
 ROOT = Path(__file__).parents[1]
@@ -45,27 +41,6 @@ class Nothing:
 
     def __call__(self, tile):
         return {"value": np.full(tile.shape, float(self.number))}
-
-
-@contextmanager
-def two_workers() -> Iterator[str]:
-    """Address of a scheduler with two separate worker processes."""
-    with socket.socket() as asked:
-        asked.bind(("127.0.0.1", 0))
-        address = f"tcp://127.0.0.1:{asked.getsockname()[1]}"
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests")])}
-
-    def started(module: str, *arguments: str) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-m", f"distributed.cli.{module}", *arguments, "--no-dashboard"]
-        return subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-
-    with ExitStack() as processes:
-        host, port = address.removeprefix("tcp://").split(":")
-        for command in (["dask_scheduler", "--host", host, "--port", port], *[["dask_worker", address, "--no-nanny", "--nthreads", "1"]] * 2):
-            running = started(*command)
-            processes.callback(running.wait)
-            processes.callback(running.kill)
-        yield address
 
 
 def overhead_ms(executor: Executor, folder: Path | None) -> float:
@@ -98,8 +73,8 @@ def kriging_s(executor: Executor, processed: Path, refine: int, folder: Path) ->
 def table(processed: Path) -> str:
     """Figures of every executor as a Markdown table."""
     rows = {}
-    with tempfile.TemporaryDirectory() as scratch, two_workers() as address:
-        for name, scheduler in (("in-process", None), ("`pool:2`", "pool:2"), ("`local:2`", "local:2"), ("`tcp://`, two workers", address)):
+    with tempfile.TemporaryDirectory() as scratch, Dask() as dask:
+        for name, scheduler in (("in-process", None), ("`pool:2`", "pool:2"), ("`local:2`", "local:2"), ("`tcp://`, two workers", dask.address)):
             folder = Path(scratch) / name.strip("`")[:5]
             with executor_of(scheduler) as executor:
                 stored = math.nan if scheduler is None else overhead_ms(executor, folder / "nothing")

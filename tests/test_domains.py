@@ -475,6 +475,48 @@ def test_domain_with_one_core_has_its_mean_and_the_spread_of_the_others(world, b
     assert totals.std() / totals.mean() > 0.03
 
 
+# ------------------------------------------------------------------ below a marker
+
+FLAT_M = 1.3
+BESIDE = with_settings(
+    ONE_ELEMENT.replace("[grid]\n", '[grid]\nreference = "marker"\nmarker_name = "ash"\n'), top_m=str(-FLAT_M), bottom_m=str(4 - FLAT_M)
+)
+FLAT = [{**row, "marker_m": FLAT_M} for row in ROWS]
+DIPPING = [{**row, "marker_m": round(1.0 + 1.5 * (float(row["longitude_deg"]) - 153.5) / 0.4, 3)} for row in ROWS]
+
+
+@pytest.mark.parametrize("boundary", ["hard", "soft"])
+def test_domains_below_a_flat_marker_are_those_below_the_seafloor(world, boundary):
+    below, beside = world(boundary), world(boundary, FLAT, settings=BESIDE)
+    assert beside.grades[0].layer_ppm == pytest.approx(below.grades[0].layer_ppm, rel=1e-9, nan_ok=True)
+    assert beside.density.layer_t_m3 == pytest.approx(below.density.layer_t_m3, rel=1e-9, nan_ok=True)
+    keys = ["element", "region", "cutoff_ppm", "statistic"]
+    one, other = (part.tonnage.frame.set_index(keys) for part in (below, beside))
+    assert one.index.equals(other.index)
+    assert set(one.index.unique("region")) == {"all", "supported", WEST, EAST}
+    for column in ("area_km2", "dry_mud_t", "grade_ppm", "metal_t"):
+        # A standard deviation of the kriged total is a small difference of large numbers.
+        assert other[column].to_numpy(dtype=float) == pytest.approx(one[column].to_numpy(dtype=float), rel=1e-8, nan_ok=True)
+
+
+@pytest.mark.parametrize("boundary", ["hard", "soft"])
+def test_domains_below_a_dipping_marker_add_up_and_hold_only_what_exists(world, boundary):
+    found = world(boundary, DIPPING, settings=BESIDE)
+    kriged = {region: found.tonnes("dy", "kriged", region=region) for region in ("all", WEST, EAST)}
+    assert kriged["all"] == pytest.approx(kriged[WEST] + kriged[EAST], rel=1e-12)
+    floor = found.seafloor
+    block_t = np.nan_to_num(found.grades[0].layer_ppm * found.density.layer_t_m3) * floor.thickness_share * floor.layers.layer_m * 1e-6
+    metal_t = block_t * floor.grid.cell_area_m2 * floor.region_share
+    for name, cells in zip((WEST, EAST), sides(found), strict=True):
+        assert kriged[name] == pytest.approx(metal_t[:, cells].sum(), rel=2e-3)
+    totals = found.simulation.totals
+    metal = totals[totals["cutoff_ppm"] == 0].pivot_table(index="realisation", columns="region", values="metal_t")
+    assert np.array_equal(metal["all"], metal[EAST] + metal[WEST])
+    # Less of the uppermost layers lies below the seafloor in the west, where the marker is shallow.
+    west, east = (floor.thickness_share[0][cells].mean() for cells in sides(found))
+    assert west < east
+
+
 # ------------------------------------------------------------------ contact analysis
 
 

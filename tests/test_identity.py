@@ -8,6 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from separate_workers import Dask
 
 from pipeline.files import sha256_of
 
@@ -33,7 +34,8 @@ def test_two_clean_builds_are_identical_whatever_the_surroundings(tiny_assessmen
     (elsewhere / ".venv").symlink_to(ROOT / ".venv")
     one = build(ROOT, tiny_assessment, tmp_path / "one", PYTHONHASHSEED="1", TZ="UTC")
     # Set-up would make an environment anew, because this one was made elsewhere: a minute, and the same libraries.
-    flags = ("-j4", "-o", "set-up", "SCHEDULER=local:2")
-    other = build(elsewhere, tiny_assessment, tmp_path / "別 two", *flags, PYTHONHASHSEED="7", TZ="Asia/Tokyo", LC_ALL="C")
+    with Dask() as dask:
+        flags = ("-j4", "-o", "set-up", f"SCHEDULER={dask.address}")
+        other = build(elsewhere, tiny_assessment, tmp_path / "別 two", *flags, PYTHONHASHSEED="7", TZ="Asia/Tokyo", LC_ALL="C")
     assert len(one) > 20
     assert {name for name in one.keys() | other.keys() if one.get(name) != other.get(name)} == set()

@@ -141,7 +141,7 @@ def test_the_dictionary_explains_every_column_twice(raw):
     text = dictionary.read_text(encoding="utf-8")
     english, english_others, japanese, japanese_others = rows_of(text)
     assert english == japanese == header(raw, "a")
-    others = ["easting_m", "northing_m", "sample_id", "at_m", "sample_length_m", "<element>_ppm", "<element>_detection_limit_ppm"]
+    others = ["easting_m", "northing_m", "sample_id", "at_m", "sample_length_m", "<element>_ppm", "abundance_kg_m2", "<element>_detection_limit_ppm"]
     assert english_others == japanese_others == others
     cells = {line.count(" | ") for line in text.splitlines() if line.startswith("| ")}
     assert cells == {6}

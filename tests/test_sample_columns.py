@@ -63,7 +63,7 @@ def test_samples_hold_no_column_without_a_description(reference_raw):
 
 @pytest.mark.parametrize("column", SAMPLE_COLUMNS, ids=lambda column: column.name)
 def test_a_unit_is_the_last_word_of_a_name(column):
-    last = {"m": "_m", "°": "_deg", "ppm": "_ppm", "t/m3": "_t_m3"}
+    last = {"m": "_m", "°": "_deg", "ppm": "_ppm", "t/m3": "_t_m3", "kg/m2": "_kg_m2"}
     assert column.name.endswith(last[column.unit]) if column.unit else column.kind != "number"
 
 

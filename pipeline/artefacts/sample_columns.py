@@ -302,6 +302,19 @@ SAMPLE_COLUMNS: Final = (
         example="0.54",
     ),
     SampleColumn(
+        "abundance_kg_m2",
+        "number",
+        Text("Abundance", "賦存密度（単位面積質量）"),
+        Text(
+            "Dry mass per area of the interval, as nodules are weighed: over its length it makes dry_bulk_density_t_m3. More than 0.",
+            "区間の単位面積あたりの乾燥質量（団塊など）。区間長で割って dry_bulk_density_t_m3 とする。0 より大きいこと。",
+        ),
+        unit="kg/m2",
+        least=0,
+        empty=_NOT_MEASURED,
+        example="14.2",
+    ),
+    SampleColumn(
         "cruise",
         "text",
         Text("Cruise", "航海名"),
@@ -468,7 +481,7 @@ _OF_AN_ELEMENT: Final = tuple(
     (re.compile(column.name.replace("<element>", "([a-z][a-z0-9]{0,11})")), column) for column in SAMPLE_COLUMNS if "<element>" in column.name
 )
 
-_INSTEAD: Final = ("easting_m", "northing_m", "sample_id", "at_m", "sample_length_m")
+_INSTEAD: Final = ("easting_m", "northing_m", "sample_id", "at_m", "sample_length_m", "abundance_kg_m2")
 """Columns for tables from elsewhere, in place of those that a new table has."""
 
 TEMPLATE: Final = tuple(column for column in SAMPLE_COLUMNS if not column.by_program and column.name not in _INSTEAD)

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 POSITION_DEG: Final = ("longitude_deg", "latitude_deg")
 POSITION_M: Final = ("easting_m", "northing_m")
 DENSITY: Final = "dry_bulk_density_t_m3"
+ABUNDANCE: Final = "abundance_kg_m2"
+"""Dry mass per area of the interval, as nodules are weighed: the density is made of it."""
 ONE_DEPTH_M: Final = ("at_m", "sample_length_m")
 """Depth and length of a sample whose place is written as one depth: from_m and to_m are made of them."""
 METRES: Final = ("from_m", "to_m", *ONE_DEPTH_M, "water_depth_m", "penetration_m", "marker_m", *POSITION_M)
@@ -58,6 +60,11 @@ _UNITS: Final[Mapping[str, Mapping[str, float]]] = MappingProxyType(
             **dict.fromkeys(("t/m3", "tm-3", "g/cm3", "gcm-3", "g/cc", "g/ml", "kg/l", "mg/m3"), 1.0),
             **dict.fromkeys(("kg/m3", "kgm-3", "g/l"), 1e-3),
         },
+        "mass per area": {
+            **dict.fromkeys(("kg/m2", "kgm-2"), 1.0),
+            **dict.fromkeys(("g/m2", "gm-2", "t/km2"), 1e-3),
+            **dict.fromkeys(("g/cm2", "gcm-2"), 10.0),
+        },
         "angle": dict.fromkeys(("deg", "degree", "degrees", "°", "degreeseast", "degreesnorth", "dms", "°e", "°n"), 1.0),
         "text": {},
     }
@@ -67,11 +74,14 @@ _KNOWN: Final = MappingProxyType(
         "length": "m, cm, mm, km (and 'm up' for metres counted upwards)",
         "share": "ppm, mg/kg, ug/g, g/t, %, wt%, g/kg, ppb (and an oxide after it, as in 'wt% Dy2O3')",
         "density": "t/m3, g/cm3, kg/m3, kg/l",
+        "mass per area": "kg/m2, g/m2, g/cm2, t/km2",
         "angle": "degrees",
         "text": "none: it is text",
     }
 )
-_SUFFIXES: Final = ("m", "cm", "mm", "km", "deg", "ppm", "ppb", "mg_kg", "ug_g", "g_t", "g_kg", "pct", "wt_pct", "t_m3", "g_cm3", "kg_m3")
+_SUFFIXES: Final = (
+    "m", "cm", "mm", "km", "deg", "ppm", "ppb", "mg_kg", "ug_g", "g_t", "g_kg", "pct", "wt_pct", "t_m3", "g_cm3", "kg_m3", "kg_m2", "g_m2",
+)  # fmt: skip
 _QUANTITIES: Final = MappingProxyType(
     {
         "from": "from_m",
@@ -82,6 +92,8 @@ _QUANTITIES: Final = MappingProxyType(
         "easting": "easting_m",
         "northing": "northing_m",
         "dry_bulk_density": DENSITY,
+        "abundance": ABUNDANCE,
+        "dry_abundance": ABUNDANCE,
         "longitude": "longitude_deg",
         "latitude": "latitude_deg",
         "detection_limit": "detection_limit_ppm",
@@ -126,13 +138,15 @@ def is_limit(column: str) -> bool:
 
 
 def kind_of(column: str) -> str:
-    """Quantity of one of our columns: ``length``, ``share``, ``density``, ``angle`` or ``text``."""
+    """Quantity of one of our columns: ``length``, ``share``, ``density``, ``mass per area``, ``angle`` or ``text``."""
     if column in METRES:
         return "length"
     if column in POSITION_DEG:
         return "angle"
     if column == DENSITY:
         return "density"
+    if column == ABUNDANCE:
+        return "mass per area"
     return "share" if is_grade(column) or is_limit(column) else "text"
 
 

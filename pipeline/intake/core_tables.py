@@ -12,14 +12,14 @@ from pyproj.exceptions import CRSError
 
 from pipeline.artefacts import DEEPEST_WATER_M
 from pipeline.intake.cell_values import Reading, may_be_thousands, read_angle, read_grade, read_number
-from pipeline.intake.columns import DENSITY, POSITION_DEG, POSITION_M, RESERVED, Role, is_grade, is_limit, kind_of, role_by_map, role_of
+from pipeline.intake.columns import ABUNDANCE, DENSITY, POSITION_DEG, POSITION_M, RESERVED, Role, is_grade, is_limit, kind_of, role_by_map, role_of
 from pipeline.intake.csv_text import Cells, read_csv_text
 from pipeline.intake.decoding import decoded
 from pipeline.intake.joined_tables import add, tell_rows
 from pipeline.intake.one_depth import intervals_from_one_depth, parts_of, split_cells
 from pipeline.intake.refusals import FileRefused, Refusal
 from pipeline.intake.side_file import SideFile, read_side_file
-from pipeline.units import RARE_EARTHS
+from pipeline.units import KG_PER_TONNE, RARE_EARTHS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -269,6 +269,7 @@ def _complete(table: CoreTable, sums: dict[str, list[str]], crs: str | None, ele
     if not table.unusable and crs is not None:
         _to_lonlat(table, crs)
     if not table.unusable:
+        _density_from_abundance(table)
         _check_values(table, intake)
         _treat_below_detection(table, elements, intake)
         _add_up(table, sums)
@@ -504,6 +505,23 @@ def _check_values(table: CoreTable, intake: IntakeSettings) -> None:
     _check_ranges(table, intake)
 
 
+def _density_from_abundance(table: CoreTable) -> None:
+    """Density of intervals whose dry mass is given per area (``abundance_kg_m2``): that mass over their length."""
+    if ABUNDANCE not in table.numbers:
+        return
+    if DENSITY in table.text:
+        table.refuse_file(ABUNDANCE, f"says the same as {DENSITY}, which the table holds too: how much dry mass there is. Remove one of the two")
+        return
+    abundance_kg_m2, length_m = table.numbers[ABUNDANCE], table.numbers["to_m"] - table.numbers["from_m"]
+    # A mass of nothing has no logarithm, and is another kind of ground rather than a little of this one.
+    reason = "is no dry mass per area; it is more than 0. Leave barren ground out of the table and, by a polygon with a hole there, out of the region"
+    table.refuse_where(ABUNDANCE, abundance_kg_m2 <= 0, reason)
+    usable = (abundance_kg_m2 > 0) & (length_m > 0)
+    table.text[DENSITY] = table.text[ABUNDANCE]
+    table.numbers[DENSITY] = np.divide(abundance_kg_m2, length_m * KG_PER_TONNE, out=np.full(length_m.size, np.nan), where=usable)
+    table.say(f"{DENSITY} from {ABUNDANCE} over the length of the interval", usable)
+
+
 def _check_ranges(table: CoreTable, intake: IntakeSettings) -> None:
     """Each number that a table holds against what is possible."""
     n, refuse = table.numbers, table.refuse_where
@@ -538,10 +556,13 @@ def _check_ranges(table: CoreTable, intake: IntakeSettings) -> None:
         refuse(column, n[column] <= 0, "is no detection limit; it is a positive grade, or the cell is empty")
         refuse(column, n[column] > intake.max_grade_ppm, _more_than_pure(intake))
     if DENSITY in n:
-        reason = (
-            f"is outside {intake.min_density_t_m3:g} to {intake.max_density_t_m3:g} t/m3 ([intake] min_density_t_m3, max_density_t_m3). Is it kg/m3?"
-        )
-        refuse(DENSITY, (n[DENSITY] < intake.min_density_t_m3) | (n[DENSITY] > intake.max_density_t_m3), reason)
+        least, most = intake.min_density_t_m3, intake.max_density_t_m3
+        possible = (n[DENSITY] >= least) & (n[DENSITY] <= most) | np.isnan(n[DENSITY])
+        bounds = f"outside {least:g} to {most:g} t/m3 ([intake] min_density_t_m3, max_density_t_m3)"
+        if ABUNDANCE in n:
+            refuse(ABUNDANCE, ~possible & (n[ABUNDANCE] > 0), f"over the length of its interval is {bounds}. Is it kg/m2, and that length right?")
+        else:
+            refuse(DENSITY, ~possible, f"is {bounds}. Is it kg/m3?")
 
 
 def _check_grade(table: CoreTable, column: str, intake: IntakeSettings) -> None:

@@ -112,6 +112,49 @@ def test_file_that_is_no_table_is_explained(plant, files, says):
         read_samples(plant(files))
 
 
+def weighed(column, cells, **further):
+    """Samples weighed by area in place of a density, one cell for each row."""
+    return [
+        {**{name: cell for name, cell in row.items() if name != "dry_bulk_density_t_m3"}, column: given, **further}
+        for row, given in zip(sound_rows(), cells, strict=True)
+    ]
+
+
+@pytest.mark.parametrize(("column", "per_kg_m2"), [("abundance_kg_m2", 1), ("Abundance (g/m2)", 1000), ("dry abundance [t/km2]", 1000)])
+def test_mass_per_area_over_the_length_of_its_interval_is_a_density(plant, column, per_kg_m2):
+    frame = read_samples(plant(weighed(column, [per_kg_m2 * abundance for abundance in (500, 400, 600, 500, 450, 700)]))).frame
+    length_m = frame["to_m"] - frame["from_m"]
+    assert frame["dry_bulk_density_t_m3"].to_numpy() == pytest.approx(frame["abundance_kg_m2"] / length_m / 1000)
+    assert sorted(frame["abundance_kg_m2"]) == [400, 450, 500, 500, 600, 700]
+    assert frame["conversions"].str.contains("dry_bulk_density_t_m3 from abundance_kg_m2 over the length of the interval").all()
+
+
+def test_nothing_weighed_is_no_density(plant):
+    frame = read_samples(plant(weighed("abundance_kg_m2", [500, "", 400, 500, 500, 500]))).frame.set_index("source_row")
+    assert frame["dry_bulk_density_t_m3"].isna().tolist() == [row == 3 for row in frame.index]
+
+
+@pytest.mark.parametrize(
+    ("abundance", "column", "value", "says"),
+    [
+        ("-1", "abundance_kg_m2", "-1", "is no dry mass per area; it is more than 0"),
+        ("0", "abundance_kg_m2", "0", "Leave barren ground out of the table and, by a polygon with a hole there, out of the region"),
+        ("9000", "abundance_kg_m2", "9000", r"over the length of its interval is outside 0.1 to 4 t/m3 .* Is it kg/m2, and that length right\?"),
+        ("many", "abundance_kg_m2", "many", "is no number"),
+    ],
+)
+def test_an_abundance_that_cannot_be_is_explained(plant, abundance, column, value, says):
+    rows = weighed("abundance_kg_m2", [500, 500, abundance, 500, 500, 500])
+    with pytest.raises(RowsRefused, match=says) as caught:
+        read_samples(plant(rows))
+    assert f"cores/survey.csv row 4, {column} = {value!r}:" in str(caught.value)
+
+
+def test_dry_mass_is_said_once(plant):
+    with pytest.raises(RowsRefused, match=r"says the same as dry_bulk_density_t_m3, which the table holds too.* Remove one of the two"):
+        read_samples(plant(weighed("abundance_kg_m2", [500] * 6, dry_bulk_density_t_m3=0.5)))
+
+
 @pytest.mark.parametrize("core_id", ["NA", "007", "13E02", "None", "true", "1.50", "南鳥島-1"])
 def test_core_id_stays_as_written(plant, core_id):
     frame = read_samples(plant([{**row, "core_id": core_id} if row["core_id"] == "A" else row for row in sound_rows()])).frame

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import socket
-import subprocess
-import sys
-from contextlib import ExitStack, contextmanager
-from pathlib import Path
 
 import numpy as np
 import pytest
+from separate_workers import Dask, free_port, process
 from tile_tasks import Deadly, Doubled, Noise, Wrong, done
 
 from pipeline.errors import WorkersError
@@ -20,7 +15,6 @@ from pipeline.tiles.versions import fingerprint, require_same
 
 pytest.importorskip("distributed")
 
-ROOT = Path(__file__).parents[2]
 SHAPE = (200, 260)
 TILES = len(tiles_of(SHAPE))
 
@@ -31,44 +25,6 @@ def field(task, executor, side=64, **options):
     for tile, found in map_tiles(task, tiles_of(SHAPE, side), executor, **options):
         whole[tile.slices] = found["value"]
     return whole
-
-
-def free_port():
-    with socket.socket() as asked:
-        asked.bind(("127.0.0.1", 0))
-        return asked.getsockname()[1]
-
-
-@contextmanager
-def process(module, *arguments):
-    """A process of dask, ended at the end."""
-    command = [sys.executable, "-m", f"distributed.cli.{module}", *arguments, "--no-dashboard"]
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests")])}
-    with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as running:
-        try:
-            yield running
-        finally:
-            running.kill()
-
-
-class Dask:
-    """A scheduler and two separate worker processes, as a person would start them."""
-
-    def __init__(self):
-        self.address = f"tcp://127.0.0.1:{free_port()}"
-        self._processes = ExitStack()
-
-    def __enter__(self):
-        host, port = self.address.removeprefix("tcp://").split(":")
-        self.scheduler = self._processes.enter_context(process("dask_scheduler", "--host", host, "--port", port))
-        self.workers = [self.worker(), self.worker()]
-        return self
-
-    def worker(self):
-        return self._processes.enter_context(process("dask_worker", self.address, "--no-nanny", "--nthreads", "1"))
-
-    def __exit__(self, *_):
-        self._processes.close()
 
 
 @pytest.fixture(scope="module")
