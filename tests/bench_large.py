@@ -49,7 +49,7 @@ sets of all processes. Where other programs used the processors meanwhile (load)
 PROJECTION = """\
 ### Projection to 100 m and to 1,000 processor cores
 
-Assumed: processor time is {once_s:.0f} s, and {each_us:.0f} µs for every further column (the last two sizes above), and stays so on finer cells. It
+Assumed: processor time is {once_s:.0f} s, and {each_us:.0f} µs for every further column (the two largest runs above), and stays so on finer cells. It
 falls rather: the finer the cells, the more of a block of 64 × 64 of them lies where kriging is smooth, and 256 evaluations do for 4,096 cells.
 Then the zone on 100 m, {fine:,} columns and {blocks:,} blocks, takes {hours:.1f} processor hours: {minutes:.0f} minutes on two cores. Memory stays
 that of a tile for each worker and its data.
@@ -58,13 +58,19 @@ On 1,000 cores the {tiles:,} tiles of 256 × 256 cells are {most} for the busies
 Assumed further: workers start once (about 10 s: imports and compiled kernels) and read their task once, and one writer makes each raster,
 {gb:.0f} GB a grade uncompressed, at 100 MB/s: {writing:.0f} s for two. So the writer bounds such a run, not the kriging: it is the part that
 more workers do not shorten.
-
+{realisations}
 ### Projection to 1,000 cores of mud
 
 1,000 cores with 10 composites each are 10,000 data in place of 600, all of which inform every cell. Assumed: all of the processor time is the
 algebra of a target, a triangular product of n² operations, which overstates it. Then the zone on 250 m takes {more:.0f} times its time at most,
 {long:,.0f} processor hours; each worker holds the root of the inverse, 0.8 GB for each variable; the factorisation, n³/3 operations, is under a
 minute on one core. So many cores want a neighbourhood of the data around each tile, which `make fine-grid` does not take yet."""
+
+REALISATIONS = """
+{count} realisations on 500 m took {each_ms:.2f} ms of processor time for a column, its grade included. If that stays so on finer cells (waves are
+evaluated at every node, whatever its size), the zone on 100 m takes {hours:.0f} processor hours, {days:.1f} days on two cores. On 1,000 cores the
+busiest worker has {most} tile, {worker_min:.0f} minutes: more workers than tiles want smaller tiles (`[fine_grid] tile_cells`).
+"""
 
 
 def main() -> int:
@@ -239,7 +245,8 @@ def cost(found: dict) -> tuple[str, ...]:
 
 def projection(store: dict) -> list[str]:
     """To 100 m, and to 1,000 cores of a processor: what is assumed, and what follows."""
-    rows = store.get("cells", [])
+    whole = store.get("whole", {})
+    rows = [*store.get("cells", []), *([[whole["grades"]["columns"], whole["grades"]]] if whole else [])]
     if len(rows) < 2:
         return []
     (small, one), (large, other) = rows[-2], rows[-1]
@@ -253,8 +260,18 @@ def projection(store: dict) -> list[str]:
         more=more, long=more * (once_s + each_us * 1e-6 * columns(250.0)) / 3600,
         once_s=once_s, each_us=each_us, fine=fine, blocks=fine * LAYERS, hours=cpu_s / 3600, minutes=cpu_s / 120, tiles=tiles, most=most,
         mean=tiles / 1000, slowest_s=cpu_s / tiles * most, gb=raster_gb, writing=2 * raster_gb * 1e9 / 100e6,
+        realisations=projected_realisations(whole["realisations"], fine, most, tiles) if whole else "",
     )  # fmt: skip
     return [said]
+
+
+def projected_realisations(found: dict, fine: int, most: int, tiles: int) -> str:
+    """What realisations on 100 m would take."""
+    each_s = found["cpu_s"] / found["columns"]
+    hours = each_s * fine / 3600
+    return REALISATIONS.format(
+        count=found["realisations"], each_ms=each_s * 1e3, hours=hours, days=hours / 2 / 24, most=most, worker_min=hours * 60 / tiles * most
+    )
 
 
 if __name__ == "__main__":
