@@ -108,7 +108,7 @@ bench-engines: set-up-peers ## the engine beside others, to docs/benchmarks.md (
 bench-tiles: all ## what tiles cost and workers bring, to docs/scale_out.md
 	@$(PY) tests/bench_tiles.py --processed $(call quote,$(PROCESSED)) --write docs/scale_out.md
 
-bench-large: set-up ## the zone of 200 nautical miles on cells down to 500 m, to docs/benchmarks.md (WHOLE=1: on 250 m, and 100 realisations; QUICK=1: tiny)
+bench-large: set-up ## the zone of 200 nautical miles on cells down to 1 km, to docs/benchmarks.md (WHOLE=1: on 250 m, and 100 realisations; QUICK=1: tiny)
 	@$(PY) tests/bench_large.py $(if $(QUICK),--quick) $(if $(WHOLE),--whole)
 
 calibrate: set-up ## how often the intervals hold the truth of 600 known deposits, to docs/calibration.md (CALIBRATE_ARGS='--layouts 25 --sources')

@@ -30,11 +30,11 @@ COARSE_M = 20_000.0
 EEZ_M2 = 3.14159 * eez_survey.RADIUS_M**2
 LAYERS = eez_survey.LAYERS
 FULL = {
-    "cells": [4000.0, 2000.0, 1000.0, 500.0],
+    "cells": [4000.0, 2000.0, 1000.0],
     "cores": [15, 30, 60, 120],
     "realisations": [5, 10, 20, 40],
     "workers": [1, 2],
-    "cell_m": 2000.0,
+    "cell_m": 4000.0,
 }
 QUICK = {"cells": [16000.0], "cores": [], "zone_cores": 15, "realisations": [2], "workers": [1], "cell_m": 16000.0}
 WHOLE = {"grades": (250.0, 0), "realisations": (500.0, 100)}
@@ -102,7 +102,7 @@ def measure(store: dict, folder: Path, sizes: dict, *, whole: bool) -> None:
     if whole:
         store["whole"] = {name: run(build, cell_m, count, "pool") for name, (cell_m, count) in WHOLE.items()}
         return
-    store["cells"] = [[columns(cell_m), run(build, cell_m, 0, "in-process")] for cell_m in sizes["cells"]]
+    store["cells"] = [[columns(cell_m), run(build, cell_m, 0, "pool")] for cell_m in sizes["cells"]]
     store["cores"] = [[count, run(built(folder / f"{count}", count), sizes["cell_m"], 0, "in-process")] for count in sizes["cores"]]
     store["realisations"] = [[count, run(build, sizes["cell_m"], count, "in-process")] for count in sizes["realisations"]]
     store["workers"] = [[count, run(build, sizes["cells"][-1], 0, f"pool:{count}")] for count in sizes["workers"]]
