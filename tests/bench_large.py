@@ -68,8 +68,8 @@ minute on one core. So many cores want a neighbourhood of the data around each t
 
 REALISATIONS = """
 {count} realisations on 500 m took {each_ms:.2f} ms of processor time for a column, its grade included. If that stays so on finer cells (waves are
-evaluated at every node, whatever its size), the zone on 100 m takes {hours:.0f} processor hours, {days:.1f} days on two cores. On 1,000 cores the
-busiest worker has {most} tile, {worker_min:.0f} minutes: more workers than tiles want smaller tiles (`[fine_grid] tile_cells`).
+evaluated at every node, whatever its size), the zone on 100 m takes {hours:.0f} processor hours, {half:.0f} hours on two cores. On 1,000 cores the
+busiest worker is done with its tiles in {worker_s:.0f} s: more workers than tiles want smaller tiles (`[fine_grid] tile_cells`).
 """
 
 
@@ -269,9 +269,7 @@ def projected_realisations(found: dict, fine: int, most: int, tiles: int) -> str
     """What realisations on 100 m would take."""
     each_s = found["cpu_s"] / found["columns"]
     hours = each_s * fine / 3600
-    return REALISATIONS.format(
-        count=found["realisations"], each_ms=each_s * 1e3, hours=hours, days=hours / 2 / 24, most=most, worker_min=hours * 60 / tiles * most
-    )
+    return REALISATIONS.format(count=found["realisations"], each_ms=each_s * 1e3, hours=hours, half=hours / 2, worker_s=hours * 3600 / tiles * most)
 
 
 if __name__ == "__main__":

@@ -11,16 +11,17 @@ import math
 import sys
 import tempfile
 import time
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from affine import Affine
-from separate_workers import Dask
 from threadpoolctl import threadpool_limits
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
+
+from separate_workers import Dask  # noqa: E402
+from tile_tasks import Nothing  # noqa: E402
 
 from pipeline.artefacts import Composites, Seafloor, Variogram  # noqa: E402
 from pipeline.config import GradeSettings, read_section  # noqa: E402
@@ -31,16 +32,6 @@ from pipeline.tiles import Executor, Workers, executor_of, map_tiles, tiles_of  
 
 _TILES = 200
 _BEGIN, _END = "<!-- measured -->\n", "<!-- end -->\n"
-
-
-@dataclass(frozen=True)
-class Nothing:
-    """A task without work: one number for each cell of a compute block."""
-
-    number: int
-
-    def __call__(self, tile):
-        return {"value": np.full(tile.shape, float(self.number))}
 
 
 def overhead_ms(executor: Executor, folder: Path | None) -> float:

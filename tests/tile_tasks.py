@@ -83,3 +83,13 @@ class Doubled:
 def done(log):
     """Numbers of the tiles that were done, in the order of time."""
     return [int(line) for line in log.read_text(encoding="utf-8").split()] if log.exists() else []
+
+
+@dataclass(frozen=True)
+class Nothing:
+    """A task without work: one number for each cell of a compute block."""
+
+    number: int
+
+    def __call__(self, tile):
+        return {"value": np.full(tile.shape, float(self.number))}
