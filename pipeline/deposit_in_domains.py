@@ -147,6 +147,20 @@ def deposit_in_domains(
     A domain with few cores varies around its own mean as the others do around theirs, under a prior of the range that is scaled with the extent of
     all cores. The one unknown factor of a density prior is the same in all domains.
     """
+    order, deposits = deposits_of_domains(composites, variograms, seafloor, settings, prior, variogram_settings)
+    layers = np.unique(np.concatenate([deposit.layers for deposit in deposits.values()]))
+    return DomainDeposit(order, layers, deposits, seafloor.grid, _of_cell(seafloor, list(deposits)))
+
+
+def deposits_of_domains(
+    composites: Composites,
+    variograms: list[Variogram],
+    seafloor: Seafloor,
+    settings: SimulationSettings,
+    prior: DensitySettings,
+    variogram_settings: VariogramSettings,
+) -> tuple[tuple[str, ...], dict[str, Deposit]]:
+    """Elements simulated in every domain, and the deposit behind each hard boundary by the name of its domain; no cell is looked at."""
     told = _Told.of(composites, variograms, seafloor, settings, variogram_settings)
     deposits = {}
     for name, part in told.parts.items():
@@ -155,8 +169,7 @@ def deposit_in_domains(
         deposits[name] = deposit_of(
             part.composites, told.variograms[name], part.seafloor, given, own_prior, variogram_settings, told.lent[name], told.known[name]
         )
-    layers = np.unique(np.concatenate([deposit.layers for deposit in deposits.values()]))
-    return DomainDeposit(told.order, layers, deposits, seafloor.grid, _of_cell(seafloor, list(deposits)))
+    return told.order, deposits
 
 
 def soft_deposit(

@@ -11,9 +11,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from assess import assess, with_settings
+from finished_build import finished
 from planted import SETTINGS, cores_on_a_grid, csv_text, varied_density_t_m3, varied_ppm
 
-from pipeline.artefacts import Composites, JointModel, Seafloor, Variogram
+from pipeline.artefacts import Composites, Grade, JointModel, Seafloor, Variogram
+from pipeline.artefacts.formats import read_table
 from pipeline.config import NO_DOMAINS, DomainSettings, read_settings
 from pipeline.contacts import contacts_of
 from pipeline.deposit import deposit_of
@@ -21,6 +23,7 @@ from pipeline.deposit_in_domains import deposit_in_domains
 from pipeline.domains import domain_at, own_cells, own_composites, seed_of
 from pipeline.errors import SettingsError
 from pipeline.field import estimated_cells, krigings_of
+from pipeline.fine_grid.job import Built, make, simulations_of
 from pipeline.stages import coregionalisation, density, grade, variogram
 from pipeline.stages.variogram import Subject
 
@@ -514,6 +517,81 @@ def test_domains_below_a_dipping_marker_add_up_and_hold_only_what_exists(world):
     # Less of the uppermost layers lies below the seafloor in the west, where the marker is shallow.
     west, east = (floor.thickness_share[0][cells].mean() for cells in sides(found))
     assert west < east
+
+
+# ------------------------------------------------------------------ finer cells, out of core
+
+
+@pytest.fixture(scope="module")
+def fine(world, tmp_path_factory):
+    """Two folders of the hard domains out of core, by tiles of two sizes: grades on the cells of the build, realisations on a fifth of their side."""
+    found = world("hard")
+    cell_m, made = found.seafloor.grid.cell_m, []
+    for side in (64, 128):
+        processed = finished(tmp_path_factory.mktemp("fine") / "processed", found, frequencies=256, tile_cells=side)
+        make(processed, found.raw, cell_m, 0, "in-process")
+        make(processed, found.raw, cell_m / 5, FEW, "in-process")
+        made.append(processed)
+    return made
+
+
+FEW = 3
+
+
+def test_on_the_cells_of_the_build_fine_grades_of_domains_are_those_of_the_build(world, fine):
+    expected, cell_m = world("hard").grades[0], world("hard").seafloor.grid.cell_m
+    found = Grade.read(fine[0] / "fine_grid" / f"{cell_m:g}m" / "grade_dy.tif")
+    row, column = (round(shift_m / cell_m) for shift_m in (
+        found.grid.bounds_m[3] - expected.grid.bounds_m[3], expected.grid.bounds_m[0] - found.grid.bounds_m[0],
+    ))  # fmt: skip
+    place = slice(row, row + expected.grid.shape[0]), slice(column, column + expected.grid.shape[1])
+    for name in ("mean_ppm", "sd_ppm", "layer_ppm", "layer_sd_ppm"):
+        assert np.array_equal(getattr(found, name)[(..., *place)], getattr(expected, name), equal_nan=True), name
+    assert np.isfinite(found.mean_ppm).sum() == np.isfinite(expected.mean_ppm).sum()
+
+
+def test_the_size_of_a_tile_changes_no_byte_of_fine_domains(world, fine):
+    cell_m = world("hard").seafloor.grid.cell_m
+    for folder in (f"{cell_m:g}m", f"{cell_m / 5:g}m"):
+        one, other = ({path.name: path.read_bytes() for path in (processed / "fine_grid" / folder).iterdir()} for processed in fine)
+        assert {name for name in one.keys() | other.keys() if one.get(name) != other.get(name)} == {"run.json"}  # which holds the side
+
+
+def test_fine_totals_of_a_domain_are_the_sums_of_its_own_realisations(world, fine):
+    found = world("hard")
+    cell_m = found.seafloor.grid.cell_m / 5
+    built = Built.read(fine[0], found.raw, cell_m)
+    totals, _ = read_table(fine[0] / "fine_grid" / f"{cell_m:g}m" / "totals.parquet")
+    metal = totals[totals["cutoff_ppm"] == 0].pivot_table(index="realisation", columns="region", values=["metal_t", "area_km2"])
+    assert set(metal["metal_t"].columns) == {"all", "supported", WEST, EAST}
+    for column in ("metal_t", "area_km2"):
+        assert metal[column]["all"].to_numpy() == pytest.approx((metal[column][WEST] + metal[column][EAST]).to_numpy(), rel=1e-12)
+    assert [part.name for part in built.parts] == [EAST, WEST]
+    for part in built.parts:
+        _, simulation = simulations_of(built, FEW)[part.name]
+        blocks = [block for tile in built.tiles for block in part.frame.blocks(tile)]
+        shares = np.concatenate([block.share[block.near] for block in blocks])
+        longitude_deg = np.concatenate([block.grid.to_lonlat(*(axis[block.near] for axis in block.grid.centres_m()))[0] for block in blocks])
+        assert np.all(longitude_deg <= CUT_DEG if part.name == WEST else longitude_deg > CUT_DEG)
+        drawn = simulation.blocks([block.centre_m for block in blocks], [block.near for block in blocks], range(FEW))
+        for number, (_, metal_g_m3) in enumerate(drawn):
+            by_hand_t = (metal_g_m3[0].astype(float) * shares).sum() * cell_m**2 * built.layers.layer_m * 1e-6
+            assert metal["metal_t"][part.name][number] == pytest.approx(by_hand_t, rel=1e-12)
+
+
+def test_fine_realisations_of_domains_are_of_the_size_of_those_of_the_build(world, fine):
+    """Three of them by waves against twenty on the torus: means within what so few leave open."""
+    cell_m = world("hard").seafloor.grid.cell_m / 5
+    totals = read_table(fine[0] / "fine_grid" / f"{cell_m:g}m" / "totals.parquet")[0], world("hard").simulation.totals
+    for name in (WEST, EAST):
+        few, many = (part[(part["cutoff_ppm"] == 0) & (part["region"] == name)]["metal_t"] for part in totals)
+        assert few.mean() == pytest.approx(many.mean(), abs=4 * many.std() / np.sqrt(FEW))
+
+
+def test_soft_domains_on_a_fine_grid_are_refused_with_the_cure(world, tmp_path):
+    found = world("soft")
+    with pytest.raises(SettingsError, match=r'\[domains\] boundary: a fine grid knows no soft one yet. Set boundary = "hard"'):
+        make(finished(tmp_path / "processed", found), found.raw, 500.0, 0, "in-process")
 
 
 # ------------------------------------------------------------------ contact analysis

@@ -14,7 +14,7 @@ from pipeline.artefacts.windows import raster_in_windows
 from pipeline.config import GridSettings, RegionSettings
 from pipeline.errors import ArtefactError, SettingsError
 from pipeline.fine_grid.command import run
-from pipeline.fine_grid.job import Built, exact_sums, make, simulation_of
+from pipeline.fine_grid.job import Built, exact_sums, make, simulations_of
 from pipeline.grid import region_grid
 
 REALISATIONS, CELL_M = 4, 500.0
@@ -92,7 +92,7 @@ def test_totals_of_each_realisation_are_the_sums_of_its_blocks(fine, varied):
     out, processed = fine
     totals, notes = read_table(out / "totals.parquet")
     built = Built.read(processed, varied.raw, CELL_M)
-    deposit, simulation = simulation_of(built, REALISATIONS)
+    ((deposit, simulation),) = simulations_of(built, REALISATIONS).values()
     blocks = [block for tile in built.tiles for block in built.frame.blocks(tile)]
     shares = np.concatenate([block.share[block.near] for block in blocks])
     volume_m3 = CELL_M**2 * built.layers.layer_m

@@ -12,6 +12,7 @@ from affine import Affine
 from pyproj import CRS
 from scipy.spatial import cKDTree
 
+from pipeline.domains import domain_at
 from pipeline.field import core_positions_m, median_spacing_m
 from pipeline.geostatistics.smooth_surfaces import BLOCK_CELLS
 from pipeline.grid import Grid, region_grid, region_outline, share_inside
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
 
     from pipeline.artefacts import Composites
-    from pipeline.config import GradeSettings, GridSettings, RegionSettings, TonnageSettings
+    from pipeline.config import DomainSettings, GradeSettings, GridSettings, RegionSettings, TonnageSettings
     from pipeline.tiles import Tile
 
     Array = NDArray[np.float64]
@@ -52,6 +53,10 @@ class Frame:
     cores_m : (cores, 2) array
     reach_m : float
         Cells farther from every core stay empty.
+    domains : DomainSettings, optional
+        Where this is the frame of one domain: how they are drawn.
+    domain : int
+        Its number.
     """
 
     crs: str
@@ -63,6 +68,8 @@ class Frame:
     hull: bytes
     cores_m: Array
     reach_m: float
+    domains: DomainSettings | None = None
+    domain: int = -1
 
     @classmethod
     def of(
@@ -125,6 +132,9 @@ class Frame:
             distance_m, _ = self._cores.query(np.column_stack([easting_m.ravel(), northing_m.ravel()]))
             # ASSUME: farther than this from every core the estimate would be the mean and nothing else; such cells stay empty.
             near = (np.asarray(distance_m).reshape(grid.shape) <= self.reach_m) & (share > 0)
+            if self.domains is not None and near.any():
+                # ASSUME: a cell that a boundary cuts belongs, whole, to the domain that holds its centre.
+                near[near] = domain_at(self.domains, *grid.to_lonlat(easting_m[near], northing_m[near])) == self.domain
             if near.any():
                 inside = np.asarray(shapely.contains_xy(self._hull, easting_m, northing_m))
                 yield TileBlock(number, (rows, columns), grid, share, near, inside)

@@ -183,9 +183,12 @@ def slopes_of_regression(columns: GriddedColumns, drift: Drift, block: TileBlock
     return out
 
 
-def supported_cells(estimates: Sequence[tuple[GriddedColumns, Drift]], block: TileBlock, min_slope: float) -> Mask:
-    """Cells of a block where the headline may be claimed: near a core, in the widened hull, every slope of regression at least the limit."""
+def supported_cells(estimates: Sequence[tuple[GriddedColumns | None, Drift]], block: TileBlock, min_slope: float) -> Mask:
+    """Cells of a block where the headline may be claimed: near a core, in the widened hull, every slope of regression at least the limit.
+
+    Nothing is claimed where one of the elements was never measured (no columns).
+    """
     supported = block.near & block.in_hull
     for columns, drift in estimates:
-        supported &= slopes_of_regression(columns, drift, block) >= min_slope
+        supported &= False if columns is None else slopes_of_regression(columns, drift, block) >= min_slope
     return supported

@@ -6,7 +6,7 @@ import importlib.metadata
 import math
 import platform
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,7 @@ from pipeline.artefacts import (
     BathymetryFiles,
     Composites,
     CrossValidation,
+    Domains,
     Estimator,
     JointModel,
     Seafloor,
@@ -32,6 +33,7 @@ from pipeline.bathymetry import read_grids
 from pipeline.config import (
     CutoffSettings,
     DensitySettings,
+    DomainSettings,
     FineGridSettings,
     GradeSettings,
     GridSettings,
@@ -41,12 +43,15 @@ from pipeline.config import (
     VariogramSettings,
     read_section,
 )
-from pipeline.deposit import SOURCES, deposit_of, not_simulated
+from pipeline.deposit import SOURCES, deposit_of
+from pipeline.deposit_in_domains import deposits_of_domains, not_simulated_in_domains
+from pipeline.domains import own_composites, seed_of
 from pipeline.errors import ArtefactError, SettingsError
 from pipeline.field import correlation, kriging_of, step_ppm, variogram_of
 from pipeline.files import sha256_of
 from pipeline.fine_grid.frame import Frame
 from pipeline.fine_grid.grades import Accumulation, Densities, Drift, Grades
+from pipeline.fine_grid.in_domains import InDomains
 from pipeline.fine_grid.realisations import REGIONS, STATISTICS, Realisations
 from pipeline.geostatistics.gridded_columns import GriddedColumns
 from pipeline.geostatistics.spectral_simulation import SpectralSimulation
@@ -57,7 +62,7 @@ from pipeline.tiles.content import program_sha256
 from pipeline.units import KM2_PER_M2, TONNE_PER_GRAM
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -123,7 +128,7 @@ def _remove_others(built: Built, realisations: int, out: Path) -> None:
     """Remove products of an earlier run that this one did not make: what lies beside ``run.json`` is what it tells of."""
     made = {f"grade_{element}.tif" for element in built.composites.elements}
     if realisations:
-        simulated = set(built.composites.elements) - not_simulated(built.composites, built.variograms).keys()
+        simulated = set(built.composites.elements) - built.not_simulated.keys()
         made |= {"totals.parquet", *(f"columns_{element}.tif" for element in simulated)}
     for path in [*out.glob("grade_*.tif"), *out.glob("columns_*.tif"), *out.glob("totals.parquet")]:
         if path.name not in made:
@@ -136,7 +141,7 @@ def _say(what: str, started: float) -> None:
 
 @dataclass(frozen=True)
 class Built:
-    """What a finished build found, and the fine grid.
+    """What a finished build found, and the fine grid; or one domain of it, as an assessment of its own.
 
     Parameters
     ----------
@@ -149,6 +154,8 @@ class Built:
         Bathymetry, where an estimator follows it.
     sections : dict of str to Section
         Settings that act here.
+    name : str
+        Of the domain; empty for the whole.
     """
 
     processed: Path
@@ -160,13 +167,14 @@ class Built:
     cross_validation: CrossValidation
     native_grids: tuple[Any, ...]
     sections: dict[str, Any]
+    name: str = ""
 
     @classmethod
     def read(cls, processed: Path, raw: Path, cell_m: float) -> Built:
         """Read what the build left."""
         kinds = (
             RegionSettings, GridSettings, GradeSettings, TonnageSettings, DensitySettings, CutoffSettings, SimulationSettings, VariogramSettings,
-            FineGridSettings,
+            FineGridSettings, DomainSettings,
         )  # fmt: skip
         sections: dict[str, Any] = {kind.section: read_section(_there(processed / ".settings" / f"{kind.section}.json")) for kind in kinds}
         composites = Composites.read(_there(processed / "composites.parquet"))
@@ -188,16 +196,56 @@ class Built:
         """Sources of uncertainty that the settings switch off."""
         return {source for source in SOURCES if not getattr(self.sections["simulation"], source)}
 
+    @property
+    def parts(self) -> list[Built]:
+        """Every domain in which a core stands, by its own cores on its own cells; the whole where there are none."""
+        told, settings = set(self.composites.frame["domain"]) if self.composites.domains else set(), self.sections["domains"]
+        return [
+            replace(
+                self,
+                name=name,
+                frame=replace(self.frame, domains=settings, domain=number),
+                composites=own_composites(self.composites, name),
+                variograms=[variogram.of(name) for variogram in self.variograms],
+                joint=self.joint.of(name),
+            )
+            for number, name in enumerate(self.composites.domains)
+            if name in told
+        ] or [self]
+
+    @property
+    def seafloor(self) -> Seafloor:
+        """Frame, layers and names of domains; no cell is known of it."""
+        unknown: Any = np.empty((0, 0))
+        names, settings = self.composites.domains, self.sections["domains"]
+        domains = Domains(settings.boundary, names, unknown.astype(np.int64), settings.min_cores) if names else None
+        return Seafloor(self.frame.grid, self.layers, unknown, unknown, unknown, "", np.nan, domains=domains)
+
+    @property
+    def not_simulated(self) -> dict[str, str]:
+        """Elements for which no interval can be given, and why."""
+        return not_simulated_in_domains(self.composites, self.variograms, self.seafloor)
+
+    @property
+    def prior_t_m3(self) -> float:
+        """Density where none was measured: in a domain that which its composites were supplied with (:func:`~pipeline.field.prior_in`)."""
+        return float(self.composites.frame["dry_bulk_density_t_m3"].mean() if self.name else self.sections["density"].dry_bulk_density_t_m3)
+
+    def is_known(self, subject: str) -> bool:
+        """Whether a variable was measured here at all."""
+        variogram = variogram_of(self.variograms, subject)
+        return variogram.model is not None and bool((variogram.layer_pool >= 0).any())
+
     def refuse_what_is_not_done(self, realisations: int) -> None:
         """Say at once what cannot be made out of core.
 
         Raises
         ------
         SettingsError
-            Domains, a marker, or for realisations a source of uncertainty that is off.
+            Soft domains, a marker, or for realisations a source of uncertainty that is off.
         """
-        if self.composites.domains:
-            msg = '[domains] boundary: a fine grid knows no domains yet. Set boundary = "none", or use make all on cells that fit into memory.'
+        if self.sections["domains"].boundary == "soft":
+            msg = '[domains] boundary: a fine grid knows no soft one yet. Set boundary = "hard", or use make all on cells that fit into memory.'
             raise SettingsError(msg)
         if self.sections["grid"].reference != "seafloor":
             msg = '[grid] reference: a fine grid knows no marker horizon yet. Set reference = "seafloor", or make all on cells that fit into memory.'
@@ -206,7 +254,7 @@ class Built:
         if realisations and still:
             msg = f"[simulation] {', '.join(still)}: realisations of a fine grid are drawn with this source of uncertainty on. Set it to true."
             raise SettingsError(msg)
-        reasons = not_simulated(self.composites, self.variograms)
+        reasons = self.not_simulated
         if realisations and len(reasons) == len(self.composites.elements):
             said = "; ".join(f"{element}: {reason}" for element, reason in sorted(reasons.items()))
             msg = f"no element can be simulated ({said}). Leave REALISATIONS out for grades alone."
@@ -219,9 +267,8 @@ class Built:
     def columns(self, subject: str, estimator: Estimator = ORDINARY) -> GriddedColumns:
         """Kriging of the columns of the fine grid."""
         bands = self._bands_at_cores(self.drift(estimator)) if estimator.drift else {}
-        unknown: Any = np.empty((0, 0))
         # Of the seafloor only the cells with a core are looked at.
-        seafloor = Seafloor(self.frame.grid, self.layers, bands.get("depth_m", unknown), bands.get("slope_deg", unknown), unknown, "", np.nan)
+        seafloor = replace(self.seafloor, **bands)
         variogram = variogram_of(self.variograms, subject)
         nodes = self.sections["grade"].block_nodes
         return GriddedColumns(kriging_of(self.composites, variogram, seafloor, nodes, estimator, self.joint))
@@ -236,10 +283,12 @@ class Built:
         cells = list(zip(row.tolist(), column.tolist(), strict=True))
         return {band: _AtCores(dict(zip(cells, found.tolist(), strict=True))) for band, found in zip(drift.bands, values, strict=True)}
 
-    def estimates(self) -> tuple[tuple[GriddedColumns, Drift], ...]:
-        """Kriging of the accumulation of every element, and what it follows."""
+    def estimates(self) -> tuple[tuple[GriddedColumns | None, Drift], ...]:
+        """Kriging of the accumulation of every element, and what it follows; none of one that was never measured here."""
         estimators = [(element, self.cross_validation.estimator(element)) for element in sorted(self.composites.elements)]
-        return tuple((self.columns(element, estimator), self.drift(estimator)) for element, estimator in estimators)
+        return tuple(
+            (self.columns(element, estimator) if self.is_known(element) else None, self.drift(estimator)) for element, estimator in estimators
+        )
 
     def said(self, realisations: int) -> dict[str, Any]:
         """What the products were made from, and how; no time of day, so that it is the same whenever they are."""
@@ -251,7 +300,7 @@ class Built:
             "method": "conditional simulation by waves (geostatistics/spectral_fields.py)",
             "frequencies": fine.frequencies,
             "switched_off": sorted(self.off),
-            "not_simulated": not_simulated(self.composites, self.variograms),
+            "not_simulated": self.not_simulated,
         }
         return {
             **self.composites.marks.tags(),
@@ -292,53 +341,70 @@ def _there(path: Path) -> Path:
 
 
 def _write_grades(built: Built, out: Path, workers: Workers) -> None:
-    density = variogram_of(built.variograms, DENSITY)
-    is_known = density.model is not None
-    densities = Densities(built.columns(DENSITY) if is_known else None, built.sections["density"].dry_bulk_density_t_m3, built.layers.count)
-    parts, write = [], {}
+    steps, write = {element: step_ppm(built.composites, element) for element in sorted(built.composites.elements)}, {}
     with ExitStack() as stack:
-        for element in sorted(built.composites.elements):
-            estimator, step = built.cross_validation.estimator(element), step_ppm(built.composites, element)
-            r = correlation(built.composites, built.frame.grid, variogram_of(built.variograms, element), density) if is_known else 0.0
-            parts.append(Accumulation(element, built.columns(element, estimator), built.drift(estimator), r, step))
-            own = {"element": element, "estimator": estimator.name, "step_ppm": repr(step)}
+        for element, step in steps.items():
+            own = {"element": element, "estimator": built.cross_validation.estimator(element).name, "step_ppm": repr(step)}
             tags = {**layer_tags(built.layers), **built.composites.marks.tags(), **own}
             file, bands = out / f"grade_{element}.tif", grade_bands(element, built.layers)
             write[element] = stack.enter_context(raster_in_windows(file, built.frame.grid, bands, tags))
-        for tile, found in workers.map(Grades(built.frame, tuple(parts), densities), built.tiles, name="grades"):
+        task = _of_all(built, [_grades(part, steps) for part in built.parts])
+        for tile, found in workers.map(task, built.tiles, name="grades"):
             for element, values in found.items():
                 if len(values):
                     write[element](tile.slices, values)
 
 
-def simulation_of(built: Built, count: int) -> tuple[Deposit, SpectralSimulation]:
-    """What realisations of the fine grid are drawn from: the posterior of the stage ``simulation``, and fields of waves."""
+def _of_all(built: Built, tasks: Sequence[Callable[[Tile], dict[str, NDArray[Any]]]]) -> Callable[[Tile], dict[str, NDArray[Any]]]:
+    """The one task, or those of all domains."""
+    return InDomains(tuple(tasks)) if built.composites.domains else tasks[0]
+
+
+def _grades(part: Built, steps: Mapping[str, float]) -> Grades:
+    """Task of the grades of a part, with steps that hold for all parts."""
+    density, has_density = variogram_of(part.variograms, DENSITY), part.is_known(DENSITY)
+    parts = []
+    for element, step in steps.items():
+        if part.name and not part.is_known(element):
+            continue
+        estimator, variogram = part.cross_validation.estimator(element), variogram_of(part.variograms, element)
+        r = correlation(part.composites, part.frame.grid, variogram, density) if has_density else 0.0
+        parts.append(Accumulation(element, part.columns(element, estimator), part.drift(estimator), r, step))
+    return Grades(part.frame, tuple(parts), Densities(part.columns(DENSITY) if has_density else None, part.prior_t_m3, part.layers.count))
+
+
+def simulations_of(built: Built, count: int) -> dict[str, tuple[Deposit, SpectralSimulation]]:
+    """What realisations of every part are drawn from, by its name: the posterior of the stage ``simulation``, and fields of waves."""
     settings: SimulationSettings = built.sections["simulation"].model_copy(update={"realisations": count})
-    unknown = np.empty((0, 0))
-    seafloor = Seafloor(built.frame.grid, built.layers, unknown, unknown, unknown, "", np.nan)
-    deposit = deposit_of(built.composites, built.variograms, seafloor, settings, built.sections["density"], built.sections["variogram"])
-    simulation = SpectralSimulation(
-        deposit.variables(built.off), deposit.models, deposit.positions_m, built.frame.cell_m, built.sections["grade"].block_nodes,
-        built.sections["fine_grid"].frequencies, settings.seed, deposit.density_factor,
-    )  # fmt: skip
-    return deposit, simulation
+    given = (built.composites, built.variograms, built.seafloor, settings, built.sections["density"], built.sections["variogram"])
+    deposits = deposits_of_domains(*given)[1] if built.composites.domains else {"": deposit_of(*given)}
+    nodes, frequencies = built.sections["grade"].block_nodes, built.sections["fine_grid"].frequencies
+    found = {}
+    for name, deposit in deposits.items():
+        rest = (built.frame.cell_m, nodes, frequencies, seed_of(settings.seed, name), deposit.density_factor)
+        found[name] = deposit, SpectralSimulation(deposit.variables(built.off), deposit.models, deposit.positions_m, *rest)
+    return found
 
 
 def _write_realisations(built: Built, count: int, out: Path, workers: Workers) -> None:
-    deposit, simulation = simulation_of(built, count)
-    simulation.prepare(range(count))
-    elements = deposit.elements
+    simulations, parts = simulations_of(built, count), built.parts
+    elements = next(iter(simulations.values()))[0].elements
     cutoffs = tuple(tuple(built.sections["cutoffs"].of(element)) for element in elements)
     steps = tuple(step_ppm(built.composites, element) for element in elements)
-    min_slope = built.sections["tonnage"].min_slope_of_regression
-    task = Realisations(built.frame, simulation, elements, cutoffs, steps, built.estimates(), min_slope, count)
+    tasks = []
+    for part in parts:
+        _, simulation = simulations[part.name]
+        simulation.prepare(range(count))
+        min_slope = built.sections["tonnage"].min_slope_of_regression
+        tasks.append(Realisations(part.frame, simulation, elements, cutoffs, steps, part.estimates(), min_slope, count))
     totals: dict[str, list[Array]] = {element: [] for element in elements}
-    for tile, found in _written(built, elements, steps, out, workers.map(task, built.tiles, name="realisations")):
+    for tile, found in _written(built, elements, steps, out, workers.map(_of_all(built, tasks), built.tiles, name="realisations")):
         del tile
         for element in elements:
             totals[element].append(found[f"totals_{element}"])
-    sums = {element: exact_sums(parts) for element, parts in totals.items()}
-    _write_totals(built, elements, cutoffs, sums, out)
+    sums = {element: exact_sums(blocks) for element, blocks in totals.items()}
+    regions = [*REGIONS, *(part.name for part in parts if part.name)]
+    _write_totals(built, elements, cutoffs, sums, regions, out)
 
 
 def _written(
@@ -365,7 +431,9 @@ def exact_sums(parts: Sequence[Array]) -> Array:
     return np.array([math.fsum(column) for column in flat.T]).reshape(blocks.shape[1:])
 
 
-def _write_totals(built: Built, elements: Sequence[str], cutoffs: Sequence[Sequence[float]], sums: dict[str, Array], out: Path) -> None:
+def _write_totals(
+    built: Built, elements: Sequence[str], cutoffs: Sequence[Sequence[float]], sums: dict[str, Array], regions: Sequence[str], out: Path
+) -> None:
     """``totals.parquet`` as that of the stage ``simulation``."""
     import pandas as pd
 
@@ -374,7 +442,7 @@ def _write_totals(built: Built, elements: Sequence[str], cutoffs: Sequence[Seque
     frames = []
     for element, limits in zip(elements, cutoffs, strict=True):
         found = sums[element]
-        index = pd.MultiIndex.from_product([range(len(found)), [element], REGIONS, limits], names=list(TOTALS_COLUMNS)[:4])
+        index = pd.MultiIndex.from_product([range(len(found)), [element], regions, limits], names=list(TOTALS_COLUMNS)[:4])
         values = found.reshape(-1, 3) * [cell_m2 * KM2_PER_M2, block_m3, block_m3 * TONNE_PER_GRAM]
         frames.append(pd.DataFrame(values, index=index, columns=["area_km2", "dry_mud_t", "metal_t"]).reset_index())
     table = pd.concat(frames).sort_values(list(TOTALS_COLUMNS)[:4])

@@ -46,7 +46,7 @@ class Realisations:
     cutoffs_ppm : tuple of tuples of float
         Of each element.
     steps_ppm : tuple of float
-    estimates : tuple of (GriddedColumns, Drift)
+    estimates : tuple of (GriddedColumns or None, Drift)
         Whose slopes of regression say which cells are supported.
     min_slope : float
     count : int
@@ -58,7 +58,7 @@ class Realisations:
     elements: tuple[str, ...]
     cutoffs_ppm: tuple[tuple[float, ...], ...]
     steps_ppm: tuple[float, ...]
-    estimates: tuple[tuple[GriddedColumns, Drift], ...]
+    estimates: tuple[tuple[GriddedColumns | None, Drift], ...]
     min_slope: float
     count: int
 
